@@ -1,0 +1,76 @@
+"""What came back from a model: an answer, or a failure that is never mistaken for one.
+
+Both are values. A failed paper is a row with a class and a reason; an empty list is an answer.
+
+Not here: how either is obtained (`extract.asking`) or kept (`extract.store`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FailureClass = Literal[
+    "truncated",
+    "filtered",
+    "refused",
+    "empty_response",
+    "bad_envelope",
+    "schema_invalid",
+    "too_long",
+    "too_large",
+    "empty_input",
+    "rate_limited",
+    "timeout",
+    "transport",
+    "server_error",
+    "bad_request",
+    "local_crash",
+]
+
+EXCERPT_CHARS = 500
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that one paper cost, over all attempts and re-asks."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The raw answer that was accepted, and what it took to get it.
+
+    `content` is what the model wrote; `token_logprobs` its tokens with their natural-log
+    probability and the alternatives, where the model gave them.
+    """
+
+    content: str
+    usage: Usage
+    finish_reason: str | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    repaired: bool = False
+    request_id: str | None = None
+    http_status: int | None = None
+    token_logprobs: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a paper has no answer: the class, the words for a person, and what is known."""
+
+    failure_class: FailureClass
+    message: str
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 0
+    http_status: int | None = None
+    finish_reason: str | None = None
+    excerpt: str | None = None
+    request_id: str | None = None
+    is_transient: bool = False
+    """True where asking again later may succeed: a rerun tries it again by itself."""

@@ -1,0 +1,23 @@
+"""What is told to whoever waits while weights are fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """How far a fetch has come: `done` of `total` bytes, and what is being done in words."""
+
+    model: str
+    step: str
+    done: int
+    total: int
+
+
+Progress = Callable[[FetchProgress], None]
+
+
+def silent(progress: FetchProgress) -> None:
+    """Tell nobody."""

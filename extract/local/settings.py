@@ -1,0 +1,55 @@
+"""How the served model is run: what changes its speed and its limits, not its weights.
+
+The defaults were measured on two cores with the small models of the registry; the figures are
+in the docstrings of the fields. Left out: everything that a request decides (sampling, grammar).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extract.local.cores import usable_cores
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: a GGUF file, and how strongly it is applied."""
+
+    path: Path
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What one `LocalServer` is started with.
+
+    `slots` is how many requests are decoded together, `context_per_slot` how many tokens each
+    of them may hold, prompt and answer.
+    """
+
+    slots: int = 1
+    context_per_slot: int = 4096
+    threads: int = field(default_factory=usable_cores)
+    batch: int = 2048
+    micro_batch: int = 512
+    flash_attention: str = "LLAMA_FLASH_ATTN_TYPE_AUTO"
+    poll: int = 0
+    adapters: tuple[Adapter, ...] = ()
+    start_timeout_s: float = 120.0
+
+    def child_settings(self) -> dict[str, Any]:
+        """Return the settings in the shape that `child.py` reads."""
+        return {
+            "threads": self.threads,
+            "poll": self.poll,
+            "flash_attention": self.flash_attention,
+            "adapters": [{"path": str(each.path), "scale": each.scale} for each in self.adapters],
+            "params": {
+                "n_parallel": self.slots,
+                "n_ctx": self.slots * self.context_per_slot,
+                "n_batch": self.batch,
+                "n_ubatch": self.micro_batch,
+            },
+        }

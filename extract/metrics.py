@@ -1,0 +1,96 @@
+"""What is known of a named metric: which way is better, its usual range and its unit.
+
+Promises an answer only for metrics of the table `schemas/metrics.csv`; for all others `find_metric`
+returns None, which means unknown and never "lower is better".
+
+Not here: comparing results. Two values of one metric on one dataset may still be measured
+differently.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the table of metrics."""
+
+    name: str
+    aliases: tuple[str, ...]
+    higher_is_better: bool | None
+    """None where the table says `unknown`: the metric is known, its direction depends."""
+    low: float | None
+    """Usual lower end, None where open."""
+    high: float | None
+    """Usual upper end, None where open."""
+    unit: str | None
+
+
+_DIRECTIONS = {"true": True, "false": False, "unknown": None}
+
+
+def normal_form(phrase: str) -> str:
+    """Return *phrase* in lower case, its words in the singular and divided by one space."""
+    spaced = re.sub(r"[^\w@+#-]+|[-_]", " ", phrase.lower().replace("\\", " "))
+    words = re.sub(r"\s?@\s?", "@", " ".join(spaced.split())).split()
+    return " ".join(_singular(word) for word in words)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "fps", "ops")):
+        return word[:-1]
+    return word
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
+
+
+@lru_cache(maxsize=1)
+def metrics() -> tuple[Metric, ...]:
+    """Return the metrics of the table, in its order."""
+    table = resources.files("extract.schemas").joinpath("metrics.csv").read_text(encoding="utf-8")
+    return tuple(
+        Metric(
+            name=row["name"],
+            aliases=tuple(alias for alias in row["aliases"].split("|") if alias),
+            higher_is_better=_DIRECTIONS[row["higher_is_better"]],
+            low=_number(row["low"]),
+            high=_number(row["high"]),
+            unit=row["unit"] or None,
+        )
+        for row in csv.DictReader(table.splitlines())
+    )
+
+
+@lru_cache(maxsize=1)
+def _by_alias() -> dict[str, Metric]:
+    return {
+        normal_form(alias): metric
+        for metric in metrics()
+        for alias in (metric.name, *metric.aliases)
+    }
+
+
+def find_metric(phrase: str) -> Metric | None:
+    """Return the metric that *phrase* names: the longest alias it contains, whole words only.
+
+    Of two aliases equally long the one nearer the end counts, since English puts the head
+    noun last. None means unknown.
+    """
+    words = normal_form(phrase).split()[:_MOST_WORDS]
+    aliases = _by_alias()
+    for length in range(len(words), 0, -1):
+        for start in range(len(words) - length, -1, -1):
+            metric = aliases.get(" ".join(words[start : start + length]))
+            if metric is not None:
+                return metric
+    return None
+
+
+_MOST_WORDS = 40

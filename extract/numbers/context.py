@@ -1,0 +1,124 @@
+"""What the words beside a number say about it: how it bounds, and what a percent is of.
+
+Promises to look no further than a few dozen characters to each side, so that the cost does not
+depend on the length of the text.
+
+Not here: what is written inside the number phrase itself (`grammar`).
+"""
+
+import re
+
+from extract.numbers.quantity import Comparator
+from extract.numbers.units import PERCENT_UNIT
+
+_BEFORE_CHARS = 48
+_AFTER_CHARS = 60
+
+_FILLER = r"(?:\s|~|\$|\\,|\{|\\textbf\{|\\mathbf\{|an? |the |as (?:much|many|high|low) as )*"
+_WORDS: tuple[tuple[Comparator, str], ...] = (
+    ("<=", r"up[ -]to|at most|no (?:more|greater|larger) than|not exceeding|a maximum of|within|"
+           r"no longer than|upper[- ]bounded by|capped at|maximally"),
+    (">=", r"at least|no (?:less|fewer|smaller) than|not less than|a minimum of|minimum of|"
+           r"upwards? of|or more than|as few as|starting (?:from|at)"),
+    (">", r"(?:more|greater|larger|higher|longer|better|faster|smaller than by more) than|over|"
+          r"above|exceed(?:s|ing|ed)?|beyond|surpass(?:es|ing) the|in excess of|well over"),
+    ("<", r"(?:less|fewer|lower|smaller|shorter|under|worse) than|below|under|sub-?|just under|"
+          r"(?:just|only) shy of|within less than"),
+    ("~", r"about|around|approximately|approx\.?|roughly|nearly|almost|close to|circa|ca\.|some|"
+          r"an estimated|on the order of|in the order of|near(?:ing)?|virtually|c\.|or so"),
+)  # fmt: skip
+_SIGNS: tuple[tuple[Comparator, str], ...] = (
+    ("<=", r"<=|≤|⩽|=<|\\leq?(?:slant|q)?"),
+    (">=", r">=|≥|⩾|\\geq?(?:slant|q)?"),
+    ("<", r"<|\\lt|\\ll|≪|＜|&lt;"),
+    (">", r">|\\gt|\\gg|≫|＞|&gt;"),
+    ("~", r"(?<![A-Za-z.,])~|≈|≃|≅|∼|∿|\\sim(?:eq)?|\\approx(?:eq)?|\bsim"),
+)
+_WORD_PATTERNS = tuple(
+    (sign, re.compile(rf"(?<![A-Za-z])(?:{words}){_FILLER}$", re.IGNORECASE))
+    for sign, words in _WORDS
+)
+_SIGN_PATTERNS = tuple(
+    (sign, re.compile(rf"(?:{signs})(?:\s|\$|\\,|\\ )*[+−-]?$")) for sign, signs in _SIGNS
+)
+_COMPARED_WITH = re.compile(
+    r"(?:improv|gain|advantage|superior|margin|increas|reduc|averag|better|win|outperform|speed"
+    r"|boost)\w*(?: (?!(?:by|of|to|with|using|at|from|in|is|reaching|achieving) )\w+){0,3} over "
+    r"(?:the |all )?$",
+    re.IGNORECASE,
+)
+_AFTER_WORDS: tuple[tuple[Comparator, re.Pattern[str]], ...] = (
+    (">=", re.compile(r"\s?\+|\s(?:or|and) (?:more|above|higher|greater|over)\b")),
+    ("<=", re.compile(r"\s(?:or|and) (?:less|fewer|below|lower|under)\b")),
+    ("~", re.compile(r"\s(?:or so)\b|-ish\b")),
+)
+
+
+def comparator_before(text: str, start: int) -> Comparator:
+    """Return how the words and signs just before *start* bound the number there."""
+    before = text[max(0, start - _BEFORE_CHARS) : start]
+    for sign, pattern in _SIGN_PATTERNS:
+        if pattern.search(before):
+            return sign
+    for sign, pattern in _WORD_PATTERNS:
+        if pattern.search(before):
+            is_reference = sign == ">" and _COMPARED_WITH.search(before) is not None
+            return "=" if is_reference else sign
+    return "="
+
+
+def comparator_after(text: str, end: int) -> Comparator:
+    """Return how the words just after *end* bound the number there."""
+    after = text[end : end + 16]
+    return next((sign for sign, pattern in _AFTER_WORDS if pattern.match(after)), "=")
+
+
+_POINTS = re.compile(
+    r"\s?(?:\}|\$|\))?[\s-]?(?:(?:absolute|percentage|percent|accuracy|F1|BLEU|mAP|mIoU|%|pct)[\s-]){0,2}"
+    r"(?:points?|pp|p\.p\.|ppts?|pts?)(?![A-Za-z])|\s\(?(?:in )?absolute(?:ly)?(?![A-Za-z])"
+)
+_POINTS_BEFORE = re.compile(r"absolute(?:ly)?(?: \w+){0,3}(?: of| by)?[\s$(~+]*$", re.IGNORECASE)
+_RELATIVE_AFTER = re.compile(
+    r"\s?(?:\}|\$|\))?\s\(?(?:\w+ )?(?:relative(?:ly)?(?! to)"
+    r"|fewer|faster|slower|smaller|larger|cheaper|less|more|shorter|longer|lighter|bigger)(?![A-Za-z])"
+)
+_RELATIVE_BEFORE = re.compile(
+    r"(?:relative(?:ly)?(?! to)|proportional(?:ly)?)(?: \w+){0,4}(?: of| by)?[\s$(~+]*$", re.IGNORECASE
+)
+_COST = (
+    r"(?:latenc|time|runtime|memory|parameter|param|comput|flop|cost|overhead|storage|traffic|energy|"
+    r"bandwidth|communication|carbon|emission|budget|token|footprint|vram|size|usage|consumption|"
+    r"annotation|label|price|throughput|speed|rate of convergence|delay)\w*"
+)
+_CHANGE = r"(?:reduc|cut|decreas|lower|sav|shrink|increas|rais|shorten|slash|drop|compress|accelerat)\w*"
+_COST_CHANGED_BY = re.compile(
+    rf"{_CHANGE} (?:[\w-]+ ){{0,6}}?{_COST}(?: [\w-]+){{0,4}} by(?: [\w-]+){{0,3}}[\s$(~+]*$",
+    re.IGNORECASE,
+)
+_CHANGE_OF_COST = re.compile(
+    rf"\s?(?:\}}|\$)?\s(?:[\w-]+ )?(?:reduction|decrease|increase|saving|drop|improvement)s? (?:in|of) "
+    rf"(?:[\w-]+ ){{0,3}}{_COST}|\s(?:[\w-]+ ){{0,3}}{_COST} (?:reduction|saving|decrease)"
+    rf"|\s(?:of|less|fewer) (?:the )?{_COST} (?:reduc|sav)\w*",
+    re.IGNORECASE,
+)
+
+
+def relative_around(text: str, start: int, end: int, unit: str | None) -> bool | None:
+    """Say whether the number at *start*, in *unit*, is a share of the old value
+    (True) or a difference in points (False).
+
+    Words decide (`relative`, `absolute`, `points`, `fewer`). A change of a cost (latency, memory,
+    parameters) is relative, since such quantities are not measured in percent. Otherwise
+    None: `improves accuracy by 5%` can be read both ways.
+    """
+    before = text[max(0, start - 80) : start]
+    after = text[end : end + _AFTER_CHARS]
+    if _POINTS.match(after) or _POINTS_BEFORE.search(before):
+        return False
+    if unit != PERCENT_UNIT:
+        return None
+    if _RELATIVE_AFTER.match(after) or _RELATIVE_BEFORE.search(before):
+        return True
+    if _COST_CHANGED_BY.search(before) or _CHANGE_OF_COST.match(after):
+        return True
+    return None

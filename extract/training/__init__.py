@@ -1,0 +1,1 @@
+"""From annotated abstracts to an adapter for the embedded model (extra `train`)."""

@@ -1,0 +1,1 @@
+"""How we ask: one Markdown file per task and wire format. Data only; read by `extract.tasks`."""
