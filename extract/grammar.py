@@ -29,6 +29,7 @@ COMMA = ' "," '
 def compact_grammar(wire: CompactWire, shown: ShownPaper) -> str:
     """Return the grammar of the answers that can be given about this paper."""
     lists = [_list_rule(compact, shown) for compact in wire.kinds]
+    numbers = _one_of(str(sentence.number) for sentence in shown.sentences)
     opening = "{"
     parts = []
     for compact, rule in zip(wire.kinds, lists, strict=True):
@@ -41,7 +42,8 @@ def compact_grammar(wire: CompactWire, shown: ShownPaper) -> str:
             *_row_rules(wire.kinds),
             f"NAME: SPAN & /[^\\n]{{1,{MAX_NAME}}}/",
             f"SPAN: %regex {json.dumps({'substring_words': _words(shown)})}",
-            "FREE: /[^\"\\\\\\x00-\\x1f]{1,200}/",
+            *[f"NUMBER: {numbers}" for compact in wire.kinds if compact.is_keyless][:1],
+            'FREE: /[^"\\\\\\x00-\\x1f]{1,200}/',
             "COUNT: /-?[0-9]{1,12}(\\.[0-9]{1,6})?/",
             "",
         ]
@@ -70,49 +72,47 @@ def _list_rule(compact: CompactKind, shown: ShownPaper) -> str:
 
 
 def _row_rules(kinds: Iterable[CompactKind]) -> list[str]:
-    """Return one rule per record kind for what follows a row's opening quote."""
+    """Return the rules of each record kind for what follows a row's opening quote."""
     rules = []
     for compact in kinds:
         if compact.kind.per == "sentence":
             continue
+        at = 1
+        first = _value(compact, compact.fields[0])
         if compact.kind.per == "quantity":
-            rules.append(f"{compact.letter}_row: {_walked(compact)}")
-        else:
-            first = _value(compact, compact.fields[0])
-            rules.append(f"{compact.letter}_row: {first} {_rest(compact, compact.fields[1:])}")
+            # The number is forced; after it stands none, or the record's fields.
+            at = 2 if compact.has_leading_choice else 1
+            some = _value(compact, compact.fields[1]) if at == 2 else _literal(SOME)
+            none = _literal(NONE + '"]')
+            first = f"{none} | {some}"
+        rules.append(f"{compact.letter}_row: {first} {_rest(compact, at)}")
+        rules += _field_rules(compact, at)
     return rules
 
 
-def _walked(compact: CompactKind) -> str:
-    """After a forced number: none, or the record's fields."""
-    none = _literal(NONE + '"]')
-    if compact.has_leading_choice:
-        some = f"{_value(compact, compact.fields[1])} {_rest(compact, compact.fields[2:])}"
-    else:
-        some = f"{_literal(SOME)} {_rest(compact, compact.fields[1:])}"
-    return f"{none} | {some}"
+def _field_rules(compact: CompactKind, start: int) -> list[str]:
+    """Return two rules a field: what may follow an entry, and what may follow an empty one.
+
+    A rule for each, not one expression: written out, twelve optional fields are a megabyte.
+    """
+    rules = []
+    for at in range(start, len(compact.fields)):
+        f = compact.fields[at]
+        ways = [f"{NEXT} {_value(compact, f)} {_rest(compact, at + 1)}"]
+        # An empty entry only makes sense where another one follows: the end is left out.
+        if not f.required and at + 1 < len(compact.fields):
+            ways.append(f"{NEXT} {compact.letter}_skip{at + 1}")
+        if at > start and not compact.fields[at - 1].required:
+            rules.append(f"{compact.letter}_skip{at}: {' | '.join(ways)}")
+        if not any(later.required for later in compact.fields[at:]):
+            ways.insert(0, END)
+        rules.append(f"{compact.letter}_rest{at}: {' | '.join(ways)}")
+    return rules
 
 
-def _rest(compact: CompactKind, fields: tuple[TaskField, ...]) -> str:
-    """Close the entry before; then the fields that follow, each of which may end the row."""
-    if not fields:
-        return END
-    first, tail = fields[0], fields[1:]
-    value = _value(compact, first)
-    if first.required:
-        return f"{NEXT} {value} {_rest(compact, tail)}"
-    # An empty entry only makes sense where another one follows: the end is left out.
-    empty = f" | {NEXT} {_rest_after_empty(compact, tail)}" if tail else ""
-    return f"({END} | {NEXT} {value} {_rest(compact, tail)}{empty})"
-
-
-def _rest_after_empty(compact: CompactKind, tail: tuple[TaskField, ...]) -> str:
-    """After an empty entry: the next field, present or empty in turn."""
-    first, after = tail[0], tail[1:]
-    filled = f"{NEXT} {_value(compact, first)} {_rest(compact, after)}"
-    if first.required or not after:
-        return filled
-    return f"({filled} | {NEXT} {_rest_after_empty(compact, after)})"
+def _rest(compact: CompactKind, at: int) -> str:
+    """Return what follows the entry before field *at*."""
+    return f"{compact.letter}_rest{at}" if at < len(compact.fields) else END
 
 
 def _value(compact: CompactKind, f: TaskField) -> str:
@@ -121,6 +121,8 @@ def _value(compact: CompactKind, f: TaskField) -> str:
         return _one_of(compact.codes[f.name].values())
     if f.type in ("verbatim", "ref", "quantity"):
         return "NAME"
+    if f.type == "sentence":
+        return "NUMBER"
     if f.type == "flag":
         return _one_of(["true", "false"])
     return "COUNT" if f.type == "number" else "FREE"

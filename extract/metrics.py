@@ -80,17 +80,21 @@ def _by_alias() -> dict[str, Metric]:
 def find_metric(phrase: str) -> Metric | None:
     """Return the metric that *phrase* names: the longest alias it contains, whole words only.
 
-    Of two aliases equally long the one nearer the end counts, since English puts the head
-    noun last. None means unknown.
+    The head of the phrase goes first: `MAE of relaxed adsorption energy` is an error and no
+    energy. Of two aliases equally long the later one counts, since English puts the head noun
+    last. None means unknown.
     """
     words = normal_form(phrase).split()[:_MOST_WORDS]
     aliases = _by_alias()
-    for length in range(len(words), 0, -1):
-        for start in range(len(words) - length, -1, -1):
-            metric = aliases.get(" ".join(words[start : start + length]))
-            if metric is not None:
-                return metric
-    return None
+    head = next((at for at, word in enumerate(words) if word in _AFTER_HEAD), len(words))
+    named = [
+        (start < head, length, start, metric)
+        for start in range(len(words))
+        for length in range(1, len(words) - start + 1)
+        if (metric := aliases.get(" ".join(words[start : start + length])))
+    ]
+    return max(named, key=lambda name: name[:3])[3] if named else None
 
 
 _MOST_WORDS = 40
+_AFTER_HEAD = frozenset({"of", "in", "on", "for", "at", "under", "with", "between"})

@@ -22,6 +22,7 @@ from extract.sentences import split_sentences
 _ONE_FOR_ONE = str.maketrans({"~": " ", '"': "'", "\n": " ", "\r": " ", "\t": " ", "|": "¦"})
 _PLAIN = re.compile(r'[~"\n\r\t|\\\x00-\x1f]')
 _WORDISH = re.compile(r"\w")
+_DECIMAL = re.compile(r"\d[.,]\d")
 
 MAX_CANDIDATES = 60
 """Numbers that a model is walked through at most; the rest shows up as unaccounted."""
@@ -134,9 +135,7 @@ def _control_to_space(text: str) -> str:
     return re.sub(r"[\x00-\x1f]", " ", text)
 
 
-def _placed(
-    sentences: list[ShownSentence], start: int, end: int, value: str
-) -> list[Candidate]:
+def _placed(sentences: list[ShownSentence], start: int, end: int, value: str) -> list[Candidate]:
     """Return the candidate for a span, in a list; empty where it crosses two sentences."""
     for sentence in sentences:
         if sentence.origins[0] <= start and end <= sentence.origins[-1]:
@@ -146,7 +145,13 @@ def _placed(
 
 def _stands_free(text: str, start: int, end: int) -> bool:
     """True where the span neither begins nor ends inside a word or a number."""
-    before, after = text[start - 1 : start], text[end : end + 1]
-    if before and _WORDISH.match(before) and _WORDISH.match(text[start]):
+    return not (_is_inside(text, start) or _is_inside(text, end))
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """True where a word or a number runs on over the offset *at*: `9|3`, `93|.2`, `93.|2`."""
+    if not 0 < at < len(text):
         return False
-    return not (after and _WORDISH.match(after) and _WORDISH.match(text[end - 1]))
+    if _WORDISH.match(text[at - 1]) and _WORDISH.match(text[at]):
+        return True
+    return bool(_DECIMAL.match(text, max(at - 2, 0)) or _DECIMAL.match(text, at - 1))

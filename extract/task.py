@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from extract.errors import InputError
 from extract.schemas.markers import (
     AliasesMark,
+    MetricMark,
     QuantityMark,
     RefMark,
     SentenceMark,
@@ -35,7 +36,7 @@ FieldType = Literal[
 Per = Literal["sentence", "quantity"]
 
 RESERVED = frozenset(
-    "fact_id extraction_id paper_id completion_key position sentence_text span_start span_end "
+    "fact_id extraction_id paper_id completion_key position evidence span_start span_end "
     "alignment confidence reason".split()
 )
 
@@ -54,6 +55,7 @@ class TaskField:
     description: str = ""
     choices: tuple[str, ...] = ()
     target: str = ""
+    is_metric: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _field(task: str, kind: str, name: str, info: FieldInfo) -> TaskField:
     required = info.is_required() and not optional
     for mark in marks:
         if isinstance(mark, VerbatimMark):
-            return TaskField(name, "verbatim", required, description)
+            is_metric = any(isinstance(m, MetricMark) for m in marks)
+            return TaskField(name, "verbatim", required, description, is_metric=is_metric)
         if isinstance(mark, AliasesMark):
             return TaskField(name, "aliases", required, description)
         if isinstance(mark, SentenceMark):

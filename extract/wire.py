@@ -18,10 +18,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 from extract.shown import Candidate, ShownPaper, clean
-from extract.task import RecordKind, Task, TaskField
+from extract.task import RecordKind, Task, TaskError, TaskField
 
 NONE = "n"
 """The letter for "no record here" in lists that go through every sentence or number."""
@@ -56,6 +57,11 @@ class CompactKind:
         """True where a required choice follows the key, so that it can also say "none"."""
         return len(self.fields) > 1 and self.fields[1].type == "choice" and self.fields[1].required
 
+    @property
+    def is_keyless(self) -> bool:
+        """True where rows begin with the number of a sentence: nothing else places them."""
+        return self.kind.key is None and self.kind.per is None
+
 
 class CompactWire:
     """The compact form of one task's answers."""
@@ -72,7 +78,7 @@ class CompactWire:
         """
         try:
             raw = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise WireError(f"not JSON: {error}") from error
         if not isinstance(raw, dict):
             raise WireError(f"expected an object, got {type(raw).__name__}")
@@ -91,6 +97,8 @@ class CompactWire:
             return list(_decode_labels(compact, raw, shown))
         if not isinstance(raw, list) or not all(isinstance(row, list) and row for row in raw):
             raise WireError(f"the list {compact.letter!r} is not a list of rows")
+        if any(isinstance(value, list | dict) for row in raw for value in row):
+            raise WireError(f"a row of {compact.letter!r} has another list in it")
         if compact.kind.per == "quantity":
             return list(_decode_walk(compact, raw, shown))
         return _without_repeats(_decode_row(compact, row, shown) for row in raw)
@@ -111,14 +119,24 @@ class CompactWire:
 
 
 def _compact(kind: RecordKind, letter: str) -> CompactKind:
-    """Put the key field first, then choices, then the rest; leave out what is derived."""
+    """Put the key field first, then choices, then the rest; leave out what is derived.
+
+    The sentence follows from where the key stands; a record without a key begins with it.
+    """
     if kind.per == "sentence":
         order = [f for f in kind.fields if f.type == "choice"][:1]
     else:
         written = [f for f in kind.fields if f.type not in ("sentence", "aliases")]
-        key = [kind.key] if kind.key else []
+        first = kind.key or kind.sentence
+        key = [first] if first else []
         choices = [f for f in written if f.type == "choice" and f.required]
         order = [*key, *choices, *(f for f in written if f not in key and f not in choices)]
+    for f in kind.fields:
+        if f.required and f not in order and f is not kind.sentence:
+            raise TaskError(
+                f"{kind.name}.{f.name} is required, and the form of local models does not hold it",
+                hint="Give it a default, or leave it out.",
+            )
     codes = {f.name: _letters(f.choices, taken=NONE) for f in order if f.type == "choice"}
     return CompactKind(kind, letter, tuple(order), codes)
 
@@ -129,7 +147,12 @@ def _letters(words: Iterable[str], taken: str) -> dict[str, str]:
     letters: dict[str, str] = {}
     for word in words:
         pool = [c for c in word.lower() if c.isascii() and c.isalpha()]
-        free = next(c for c in [*pool, *"abcdefghijklmnopqrstuvwxyz"] if c not in used)
+        free = next((c for c in [*pool, *ascii_lowercase] if c not in used), None)
+        if free is None:
+            raise TaskError(
+                f"there is no letter left for {word!r}",
+                hint="A choice may have 25 options, and an answer 26 lists.",
+            )
         used.add(free)
         letters[word] = free
     return letters
@@ -139,9 +162,7 @@ def _dumps(rows: list[list[str]]) -> str:
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
 
-def _decode_labels(
-    compact: CompactKind, raw: Any, shown: ShownPaper
-) -> Iterable[dict[str, Any]]:
+def _decode_labels(compact: CompactKind, raw: Any, shown: ShownPaper) -> Iterable[dict[str, Any]]:
     """Read `1n2c3r`: one letter per sentence."""
     choice = compact.fields[0]
     words = {letter: word for word, letter in compact.codes[choice.name].items()}
@@ -158,6 +179,8 @@ def _decode_labels(
             yield {sentence.name: number, choice.name: words[letter]}
         elif letter != NONE:
             raise WireError(f"{compact.letter!r} has the unknown label {letter!r}")
+    if rest:
+        raise WireError(f"{compact.letter!r} goes on after its last sentence: {rest[:20]!r}")
 
 
 def _decode_walk(
@@ -176,6 +199,8 @@ def _decode_walk(
         if len(row) > 1 and row[1] == NONE:
             continue
         if not compact.has_leading_choice:
+            if row[1:2] != [SOME]:
+                raise WireError(f"{compact.letter!r} says neither {SOME} nor {NONE} of {row[0]!r}")
             row = [row[0], *row[2:]]
         decoded = _decode_row(compact, row, shown, candidate.sentence)
         yield decoded | {key.name: candidate.value, sentence.name: candidate.sentence}
@@ -195,6 +220,9 @@ def _decode_row(
             words = {letter: word for word, letter in compact.codes[f.name].items()}
             decoded[f.name] = words.get(value, value)
             continue
+        if f.type == "sentence":
+            decoded[f.name] = _number(compact, value, shown)
+            continue
         place = None
         if f.type in ("verbatim", "ref", "quantity") and isinstance(value, str):
             place = shown.locate(value, cited)
@@ -204,6 +232,13 @@ def _decode_row(
     if compact.kind.sentence and compact.kind.sentence.name not in decoded:
         decoded[compact.kind.sentence.name] = cited or 0
     return decoded
+
+
+def _number(compact: CompactKind, value: Any, shown: ShownPaper) -> int:
+    """Read the number of a sentence that exists."""
+    if str(value) not in map(str, range(len(shown.sentences))):
+        raise WireError(f"{compact.letter!r} cites sentence {value!r}, which is not there")
+    return int(value)
 
 
 def _without_repeats(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -228,6 +263,8 @@ def _encode_rows(compact: CompactKind, rows: Sequence[Row], shown: ShownPaper) -
     """Write rows in the order in which their names first stand in the text."""
     written = [_encode_row(compact, row) for row in rows]
     unique = [row for i, row in enumerate(written) if row not in written[:i]]
+    if compact.kind.key is None:
+        return sorted(unique, key=lambda row: int(row[0]))
     place = {i: shown.text.find(row[0]) for i, row in enumerate(unique)}
     return [unique[i] for i in sorted(place, key=lambda i: place[i])]
 
@@ -269,7 +306,18 @@ def _encode_row(compact: CompactKind, row: Row) -> list[str]:
         if f.type == "choice" and value is not None:
             written.append(compact.codes[f.name][value])
         else:
-            written.append(clean(str(value)) if value is not None else "")
+            written.append(_written(value))
     while written and written[-1] == "":
         written.pop()
     return written
+
+
+def _written(value: Any) -> str:
+    """Write one value as the grammar has it: `true`, and numbers without an exponent."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return clean(str(value))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .markers import Aliases, Answer, Quantity, Record, RefMark, Sentence, Verbatim
+from .markers import Aliases, Answer, Metric, Quantity, Record, RefMark, Sentence, Verbatim
 
 
 class Method(Record):
@@ -56,7 +56,7 @@ class Result(Record):
         ),
     ]
     metric: Annotated[
-        Verbatim | None, Field(description="The phrase that names what is measured or counted.")
+        Metric | None, Field(description="The phrase that names what is measured or counted.")
     ] = None
     dataset: Annotated[
         Annotated[str, RefMark("datasets")] | None,

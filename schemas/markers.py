@@ -4,6 +4,7 @@ A schema is a pydantic model whose fields are lists of records. The markers belo
 the fields of a record with `Annotated`; the engine reads them and knows no record by name.
 
     Verbatim        the string must stand in the title or the abstract
+    Metric          such a string that names a metric, so that better and worse are known
     Aliases         further verbatim strings for the same thing
     Sentence        the number of the sentence that states the record; 0 is the title
     Quantity        a number as written; stored beside typed columns
@@ -44,6 +45,11 @@ class QuantityMark:
 
 
 @dataclass(frozen=True)
+class MetricMark:
+    """Marks a verbatim phrase that names a metric; looked up in the registry of metrics."""
+
+
+@dataclass(frozen=True)
 class RefMark:
     """Marks the name of a record of the list *target*."""
 
@@ -51,6 +57,7 @@ class RefMark:
 
 
 Verbatim = Annotated[str, VerbatimMark()]
+Metric = Annotated[str, VerbatimMark(), MetricMark()]
 Aliases = Annotated[list[str], AliasesMark()]
 Sentence = Annotated[int, SentenceMark()]
 Quantity = Annotated[str, QuantityMark()]

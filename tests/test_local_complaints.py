@@ -53,3 +53,12 @@ def test_a_dropped_grammar_is_found():
 def test_a_dropped_grammar_is_not_why_a_process_died():
     """It stands in the log of a process that went on."""
     assert complaints(BROKEN_GRAMMAR) == ""
+
+
+def test_a_schema_that_was_only_half_kept_to_is_found():
+    """A pattern that cannot be expressed is left out, with a warning on stderr."""
+    actual = grammar_complaints(
+        "WARNING: JSON schema conversion was incomplete: pattern (?=x)y is not supported\n"
+    )
+
+    assert actual == ["pattern (?=x)y is not supported"]

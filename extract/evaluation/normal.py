@@ -22,7 +22,7 @@ def normal_name(name: str | None) -> str:
 
 
 def singular(word: str) -> str:
-    """Return *word* with the ending of a plural taken off: `ies` to `y`, `s` after three letters."""
+    """Return *word* without the ending of a plural: `ies` to `y`, `s` after three letters."""
     if word.endswith("ies"):
         return word.removesuffix("ies") + "y"
     return _PLURAL_S.sub("", word)

@@ -86,7 +86,7 @@ Plan = tuple[ScoredKind, ...]
 
 
 def scoring_plan(task: Task) -> Plan:
-    """Return how each list of *task* is scored; `TaskError` where `EVAL` names what is not there."""
+    """Return how each list of *task* is scored; `TaskError` where `EVAL` names what is missing."""
     wishes = dict(getattr(task.answer, "EVAL", {}))
     unscored = dict(wishes.pop("unscored", {}))
     parts = dict(wishes.pop("parts", {}))

@@ -139,7 +139,7 @@ def fold(text: str, *, case: bool = True) -> Folded:
 
 
 def squeeze(folded: Folded) -> Folded:
-    """Return *folded* without what joins letters (`fine-tuning`) and sets signs off (`p < 0.05`)."""
+    """Return *folded* without what joins letters (`fine-tuning`) or sets signs off (`p < 0.05`)."""
     text, starts, ends = folded.text, folded.starts, folded.ends
     kept: list[str] = []
     kept_starts: list[int] = []

@@ -51,7 +51,7 @@ def is_explained(short: str, long: str) -> bool:
 def beginning(short: str, text: str) -> str | None:
     """Return the beginning of *text* that explains *short*.
 
-    It runs to the end of its phrase where that is near: `UNIC: Universal Classification Models via`.
+    It runs to the end of its phrase if that is near: `UNIC: Universal Classification Models via`.
     """
     words = list(_WORD.finditer(text))[: _MOST_WORDS + _MOST_AFTER]
     for number, word in enumerate(words[:_MOST_WORDS]):

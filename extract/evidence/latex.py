@@ -65,5 +65,5 @@ def read_command(name: str, following: str) -> str:
 
 
 def read_accent(accent: str, letter: str) -> str:
-    r"""Return the accented letter: `'` and `e` make `é`; `\i` and `\j` are letters without a dot."""
+    r"""Return the accented letter: `'` and `e` make `é`; `\i` and `\j` are without a dot."""
     return unicodedata.normalize("NFC", letter.removeprefix("\\") + _MARKS[accent])

@@ -1,7 +1,7 @@
 """When two names are the same name.
 
 `name_key` joins a name across papers: `ResNet-50`, `ResNet50` and `resnet 50` are one, `ResNet-101`
-another. No likeness of strings can do that: `ResNet-50` is as near to `ResNet50` as `CIFAR-10` is to
+another. No likeness of strings can do that: `ResNet-50` is as near to `ResNet50` as `CIFAR-10` to
 `CIFAR-100`. So letters are compared without case, punctuation and the plural, and digits exactly.
 
 `is_variant` tells a version or size (`BERT-Base` of `BERT`) from another spelling.

@@ -14,8 +14,21 @@ from extract.papers import Paper, name_paper, storable
 
 # What spreadsheets and databases write for "none".
 _NO_ABSTRACT = frozenset(
-    ("", "-", "na", "n/a", "nan", "null", "none", "no abstract", "no abstract.", "[no abstract]")
-    + ("no abstract available", "[no abstract available]", "abstract not available")
+    {
+        "",
+        "-",
+        "na",
+        "n/a",
+        "nan",
+        "null",
+        "none",
+        "no abstract",
+        "no abstract.",
+        "[no abstract]",
+        "no abstract available",
+        "[no abstract available]",
+        "abstract not available",
+    }
 )
 
 

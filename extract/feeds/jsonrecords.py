@@ -157,7 +157,7 @@ def _arxiv_url(ids: Ids) -> str | None:
 
 
 def _generic(location: str, record: Record, columns: Mapping[str, str]) -> Entry:
-    keys = [key for key in record if isinstance(key, str)]
+    keys = list(record)
     fields = {field: record[keys[place]] for field, place in named_fields(keys).items()}
     fields |= {field: record.get(name) for field, name in columns.items()}
     return entry_of_record(location, fields)

@@ -35,7 +35,7 @@ class Feed:
 def read_feed(
     path: str | Path,
     *,
-    format: str | None = None,
+    format: str | None = None,  # noqa: A002  # the word that users and --format have
     columns: Mapping[str, str] | None = None,
     max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> Feed:

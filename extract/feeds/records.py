@@ -85,7 +85,7 @@ def _listed(text: str) -> list[object]:
                 return value
     for separator in (r"\s*;\s*", r"\s+and\s+"):
         if len(parts := re.split(separator, text)) > 1:
-            return [part for part in parts]
+            return list(parts)
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 1 and all(" " in part for part in parts if part):
         return [part for part in parts if part]

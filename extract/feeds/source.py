@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from extract.feeds.errors import FeedBytesError, FeedPathError, FeedTooLarge
 from extract.feeds.problem import FeedProblem
+from extract.papers import storable
 
 HEAD_BYTES = 1 << 18
 DEFAULT_MAX_BYTES = 2 << 30
@@ -69,14 +70,14 @@ class Source:
         self, location: str, reason: str, message: str, *, excerpt: str = "", paper_id: str = ""
     ) -> None:
         """Keep a problem of this feed."""
-        shown = " ".join(excerpt[: 4 * _EXCERPT].split())
+        shown = " ".join(storable(excerpt[: 4 * _EXCERPT])[0].split())
         if len(shown) > _EXCERPT:
             shown = shown[: _EXCERPT - 1] + "…"
         self.problems.append(FeedProblem(location, reason, message, shown, paper_id or None))
 
     def close(self) -> None:
         """Close the file, unless it is standard input."""
-        if self._raw is not sys.stdin.buffer:
+        if self._raw is not getattr(sys.stdin, "buffer", None):
             self._raw.close()
 
     def _refuse_encrypted(self, first: bytes) -> None:

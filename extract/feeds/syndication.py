@@ -50,7 +50,8 @@ def read_syndication(source: Source, options: Options) -> Iterator[Entry]:
         ) from error
     _report_fault(source, parsed)
     for number, item in enumerate(parsed.entries, 1):
-        yield _entry_of(f"entry {number}", item)
+        # A plain dict: feedparser's own warns and guesses when a date is asked for.
+        yield _entry_of(f"entry {number}", dict(item))
 
 
 def _report_fault(source: Source, parsed: Any) -> None:
@@ -70,7 +71,7 @@ def _report_fault(source: Source, parsed: Any) -> None:
     )
 
 
-def _entry_of(location: str, item: Any) -> Entry:
+def _entry_of(location: str, item: dict[str, Any]) -> Entry:
     link = _text(item, "link")
     own = _text(item, "id")
     arxiv = normal_ids(("arxiv", own), ("arxiv", link))

@@ -54,7 +54,8 @@ def _open_server(settings: dict[str, Any]) -> Any:
     params.port = 0
     params.ui = False
     params.endpoint_slots = False
-    params.cors_origins = ""
+    params.cors_origins = ""  # no web page may ask
+    params.cors_credentials = False
     params.fit_params = False  # it loads the model once more to measure it
     params.verbosity = 1  # errors only: they are what `complaints.py` reads
     params.flash_attn_type = xllamacpp.llama_flash_attn_type[settings["flash_attention"]]

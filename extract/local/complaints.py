@@ -12,7 +12,10 @@ MAX_LINES = 3
 
 _STAMP = r"(?:[\d.]+ )?"  # "0.00.026.872 ", time since the start
 _ERROR = re.compile(rf"{_STAMP}E (?P<text>.*)")
-_GRAMMAR = re.compile(rf"^{_STAMP}E llg error: (?P<reason>.*)$", re.MULTILINE)
+_GRAMMAR = re.compile(
+    rf"^(?:{_STAMP}E llg error|WARNING: JSON schema conversion was incomplete): (?P<reason>.*)$",
+    re.MULTILINE,
+)
 _UNFORMATTED = re.compile(r"\w*(?:Error|Exception)\b|.*GGML_ASSERT|.*GGML_ABORT|terminate called")
 _SOURCE = re.compile(r"^(?:\w+ +)?[\w() ]{1,32}: +")  # the function that complains
 _CONSEQUENCES = (
@@ -34,7 +37,7 @@ def complaints(stderr: str) -> str:
 
 
 def grammar_complaints(stderr: str) -> list[str]:
-    """Return what llguidance says about the grammars that it could not use, in order."""
+    """Return why grammars were dropped, or schemas only half kept to, in order."""
     return [match["reason"] for match in _GRAMMAR.finditer(stderr)]
 
 

@@ -11,6 +11,7 @@ are new.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -105,12 +106,14 @@ class LocalServer:
         may call it. `base_url` and `api_key` are new afterwards.
         """
         with self._lock:
-            if self._child is None or not self._is_ending(self._child):
+            if self._child is None:
+                raise ModelError(f"the local model {self.model_name} is not running")
+            if not self._is_ending(self._child):
                 return
             if self._restarts_left < 1:
+                how = self._how_it_ended(self._child)
                 raise ModelError(
-                    f"the local model {self.model_name} died again ({self._how_it_ended(self._child)}): "
-                    f"{self.reason()}",
+                    f"the local model {self.model_name} died again ({how}): {self.reason()}",
                     hint="Run again to go on where it stopped; with another model if it recurs.",
                 )
             self._restarts_left -= 1
@@ -131,10 +134,10 @@ class LocalServer:
         return self._log.position() if self._log else 0
 
     def dropped_grammars(self, since: int = 0) -> list[str]:
-        """Return why grammars were dropped after the mark *since*; empty if none was.
+        """Return why constraints were dropped after the mark *since*; empty if none was.
 
-        llama.cpp answers 200 and decodes freely when an llguidance grammar does not compile;
-        this is the only place where it says so.
+        llama.cpp answers 200 and decodes freely when an llguidance grammar does not compile,
+        and leaves out what it cannot express of a JSON schema; it says so on stderr only.
         """
         return grammar_complaints(self._log.read(since)) if self._log else []
 
@@ -176,7 +179,8 @@ class LocalServer:
 
     def _hand_over(self, child: subprocess.Popen[bytes], settings: dict[str, Any]) -> str | None:
         """Tell *child* its settings and return where it listens, None if it does not."""
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         lines: list[bytes] = []
         read = child.stdout.readline
         reader = threading.Thread(target=lambda: lines.append(read()), daemon=True)
@@ -199,10 +203,8 @@ class LocalServer:
             return
         for pipe in (child.stdin, child.stdout):
             assert pipe is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
         try:
             child.wait(STOP_GRACE_S)
         except subprocess.TimeoutExpired:

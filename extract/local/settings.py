@@ -1,7 +1,10 @@
 """How the served model is run: what changes its speed and its limits, not its weights.
 
-The defaults were measured on two cores with the small models of the registry; the figures are
-in the docstrings of the fields. Left out: everything that a request decides (sampling, grammar).
+The defaults were measured on two cores of an AVX2 build with SmolLM2 135M: flash attention reads
+a prompt 1.3 times as fast, batch sizes make no difference from 128 to 1024, and two slots give
+as many papers a second as one on a quiet machine and 1.2 times as many beside a busy process.
+
+Left out: everything that a request decides (sampling, grammar).
 """
 
 from __future__ import annotations
@@ -26,10 +29,11 @@ class ServerSettings:
     """What one `LocalServer` is started with.
 
     `slots` is how many requests are decoded together, `context_per_slot` how many tokens each
-    of them may hold, prompt and answer.
+    of them may hold, prompt and answer. `poll` has no effect where llama.cpp was built with
+    OpenMP (`server.py` bounds the spinning there); elsewhere 0 keeps idle threads from spinning.
     """
 
-    slots: int = 1
+    slots: int = 2
     context_per_slot: int = 4096
     threads: int = field(default_factory=usable_cores)
     batch: int = 2048

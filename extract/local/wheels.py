@@ -105,7 +105,7 @@ def _run(command: list[str], part: WheelPart, folder: Path) -> None:
 def _last_words(stderr: str) -> str:
     """Return the lines in which an installer says why it gave up."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    starts = [n for n, line in enumerate(lines) if re.match("(?i)error|.*×", line)]
+    starts = [n for n, line in enumerate(lines) if re.match("(?i)error", line)]
     telling = " ".join(lines[starts[0] :] if starts else lines[-2:])
     return telling[:MAX_REASON] or "the installer gave no reason"
 

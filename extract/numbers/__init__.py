@@ -1,8 +1,8 @@
 """Numbers in text: finding them, reading them, telling results from names and years.
 
-Four questions, one module each: where a number phrase stands and what it says (`finding`), what the
-words beside it add (`context`), which role it plays in its text (`roles`), and what kind of result it is
-(`kinds`). Offsets count code points of the text as given.
+Four questions, a module each: where a number phrase stands and what it says (`finding`), what
+the words beside it add (`context`), which role it plays in its text (`roles`), and what kind of
+result it is (`kinds`). Offsets count code points of the text as given.
 
 Not here: what a number measures, which the model says.
 """

@@ -67,6 +67,16 @@ def comparator_before(text: str, start: int) -> Comparator:
     return "="
 
 
+_FACTOR_OF = re.compile(
+    r"(?i:factors?) of (?:up to |about |around |over |nearly |at least |~)?\$?$"
+)
+
+
+def is_called_factor(text: str, start: int) -> bool:
+    """Say whether the number at *start* is introduced as `a factor of`."""
+    return _FACTOR_OF.search(text[max(0, start - _BEFORE_CHARS) : start]) is not None
+
+
 def comparator_after(text: str, end: int) -> Comparator:
     """Return how the words just after *end* bound the number there."""
     after = text[end : end + 16]
@@ -80,24 +90,29 @@ _POINTS = re.compile(
 _POINTS_BEFORE = re.compile(r"absolute(?:ly)?(?: \w+){0,3}(?: of| by)?[\s$(~+]*$", re.IGNORECASE)
 _RELATIVE_AFTER = re.compile(
     r"\s?(?:\}|\$|\))?\s\(?(?:\w+ )?(?:relative(?:ly)?(?! to)"
-    r"|fewer|faster|slower|smaller|larger|cheaper|less|more|shorter|longer|lighter|bigger)(?![A-Za-z])"
+    r"|fewer|faster|slower|smaller|larger|cheaper|less|more|shorter|longer|lighter|bigger)"
+    r"(?![A-Za-z])"
 )
 _RELATIVE_BEFORE = re.compile(
-    r"(?:relative(?:ly)?(?! to)|proportional(?:ly)?)(?: \w+){0,4}(?: of| by)?[\s$(~+]*$", re.IGNORECASE
+    r"(?:relative(?:ly)?(?! to)|proportional(?:ly)?)(?: \w+){0,4}(?: of| by)?[\s$(~+]*$",
+    re.IGNORECASE,
 )
 _COST = (
     r"(?:latenc|time|runtime|memory|parameter|param|comput|flop|cost|overhead|storage|traffic|energy|"
     r"bandwidth|communication|carbon|emission|budget|token|footprint|vram|size|usage|consumption|"
     r"annotation|label|price|throughput|speed|rate of convergence|delay)\w*"
 )
-_CHANGE = r"(?:reduc|cut|decreas|lower|sav|shrink|increas|rais|shorten|slash|drop|compress|accelerat)\w*"
+_CHANGE = (
+    r"(?:reduc|cut|decreas|lower|sav|shrink|increas|rais|shorten|slash|drop|compress|accelerat)\w*"
+)
 _COST_CHANGED_BY = re.compile(
     rf"{_CHANGE} (?:[\w-]+ ){{0,6}}?{_COST}(?: [\w-]+){{0,4}} by(?: [\w-]+){{0,3}}[\s$(~+]*$",
     re.IGNORECASE,
 )
 _CHANGE_OF_COST = re.compile(
-    rf"\s?(?:\}}|\$)?\s(?:[\w-]+ )?(?:reduction|decrease|increase|saving|drop|improvement)s? (?:in|of) "
-    rf"(?:[\w-]+ ){{0,3}}{_COST}|\s(?:[\w-]+ ){{0,3}}{_COST} (?:reduction|saving|decrease)"
+    rf"\s?(?:\}}|\$)?\s(?:[\w-]+ )?(?:reduction|decrease|increase|saving|drop|improvement)s? "
+    rf"(?:in|of) (?:[\w-]+ ){{0,3}}{_COST}"
+    rf"|\s(?:[\w-]+ ){{0,3}}{_COST} (?:reduction|saving|decrease)"
     rf"|\s(?:of|less|fewer) (?:the )?{_COST} (?:reduc|sav)\w*",
     re.IGNORECASE,
 )
@@ -122,3 +137,10 @@ def relative_around(text: str, start: int, end: int, unit: str | None) -> bool |
     if _COST_CHANGED_BY.search(before) or _CHANGE_OF_COST.match(after):
         return True
     return None
+
+
+def place_of(value: str, text: str) -> int:
+    """Return where *value* stands in *text*, not inside a longer number; -1 where nowhere."""
+    whole = rf"(?<![\d.,]){re.escape(value)}(?!\d|[.,]\d)"
+    found = re.search(whole, text) if value else None
+    return found.start() if found else -1

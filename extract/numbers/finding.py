@@ -10,7 +10,13 @@ result it is (`kinds`).
 import re
 from dataclasses import replace
 
-from extract.numbers.context import comparator_after, comparator_before, relative_around
+from extract.numbers.context import (
+    comparator_after,
+    comparator_before,
+    is_called_factor,
+    place_of,
+    relative_around,
+)
 from extract.numbers.grammar import DASH, TO, read_numbers
 from extract.numbers.numerals import MINUS, rounded
 from extract.numbers.quantity import Quantity, Shape
@@ -26,8 +32,7 @@ START = re.compile(
     rf"(?:(?<![\w@^\\.])|{_LATEX_SIGN}|(?<=[\s(]x)|(?<=[^\W\d_][.?!]))"
     r"(?P<comparator>(?:[<>]=?|[~≈≤≥])\s?)?"
     r"(?P<currency>(?<![\w<>~≈≤≥\\}])(?:US)?\\?\$|[€£¥])?(?P<cross>[x×](?=\d))?"
-    rf"(?P<sign>(?<![^\W_][{MINUS}])(?<![\w%)\]}}])[+{MINUS}])?"
-    + _NUMERAL_AHEAD
+    rf"(?P<sign>(?<![^\W_][{MINUS}])(?<![\w%)\]}}])[{MINUS}+])?" + _NUMERAL_AHEAD
 )
 _GLUED = re.compile(r"[^\W_][-‐‑_/.@+]$|[\^_]\{?$|[^\W\d_]\\-$")
 _PERCENT_AHEAD = re.compile(r"\d{1,4}(?:\.\d{1,9})?\s?\\?%")
@@ -37,6 +42,8 @@ _MATH_AFTER = re.compile(r"\s?[\^\\$_{}=+*<>]")
 def _is_glued(text: str, start: int) -> bool:
     """Say whether the number at *start* hangs on a word before it (`GPT-3`, `k@10`, `x_1`)."""
     if _GLUED.search(text[max(0, start - 3) : start]) is None:
+        return False
+    if text.endswith(("sub-", "Sub-"), 0, start):
         return False
     return text[start - 1] != "-" or _PERCENT_AHEAD.match(text, start) is None
 
@@ -56,7 +63,8 @@ def _phrase_at(text: str, start: re.Match[str], separator: re.Pattern[str]) -> Q
     elif start["cross"] or text.endswith(("\\times", "×"), 0, at):
         begin = start.start("cross") if start["cross"] else at
         quantity = _as_factor(quantity)
-    if start["comparator"] and begin == start.end("comparator"):
+    is_glued = bool(start["comparator"]) and not start["comparator"][-1].isspace()
+    if is_glued and begin == start.end("comparator"):
         begin = start.start("comparator")
     end = quantity.end + (text[quantity.end : quantity.end + 1] == "+")
     if text.count("$", begin, end) % 2 and text[begin - 1 : begin] == "$":
@@ -83,7 +91,8 @@ def _as_money(quantity: Quantity, currency: str) -> Quantity:
 def _runs_on(text: str, quantity: Quantity) -> bool:
     """Say whether a word or a version number goes on after the phrase (`3D`, `1.2.3`)."""
     after = text[quantity.end : quantity.end + 2]
-    return after[:1].isalnum() or bool(re.match(r"\.\d|_\w", after))
+    is_closed = quantity.value[-1] in "%×)$"
+    return (after[:1].isalnum() and not is_closed) or bool(re.match(r"\.\d|_\w", after))
 
 
 def _with_context(text: str, quantity: Quantity) -> Quantity:
@@ -97,6 +106,8 @@ def _with_context(text: str, quantity: Quantity) -> Quantity:
     relative = None
     if quantity.unit in {None, PERCENT_UNIT}:
         relative = relative_around(text, quantity.start, quantity.end, quantity.unit)
+    if quantity.unit is None and is_called_factor(text, quantity.start):
+        quantity = _as_factor(quantity)
     return replace(quantity, comparator=comparator, relative=relative)
 
 
@@ -126,25 +137,38 @@ def parse_quantity(value: str, context: str = "") -> Quantity:
     decide comparator and `relative`. A phrase without a readable number has `number`, `low` and
     `high` None and the shape `unread`.
     """
-    quantity = _only_phrase(value)
+    plain = _without_markup(value)
+    quantity = _only_phrase(plain)
     if quantity is None:
         return _in_words(value)
-    read = _with_context(value, quantity)
-    place = _place(value, context)
-    if place >= 0:
-        there = replace(quantity, start=place + quantity.start, end=place + quantity.end)
-        beside = _with_context(context, there)
-        comparator = read.comparator if read.comparator != "=" else beside.comparator
-        relative = beside.relative if read.relative is None else read.relative
-        read = replace(read, comparator=comparator, relative=relative)
-    return replace(read, value=value, start=0, end=len(value))
+    read = replace(_with_context(plain, quantity), value=value, start=0, end=len(value))
+    place = place_of(value, context)
+    if place < 0:
+        return read
+    beside = _with_context(context, replace(read, start=place, end=place + len(value)))
+    return replace(
+        read,
+        unit=beside.unit,
+        shape=beside.shape,
+        comparator=read.comparator if read.comparator != "=" else beside.comparator,
+        relative=beside.relative if read.relative is None else read.relative,
+    )
 
 
-def _place(value: str, context: str) -> int:
-    """Return where *value* stands in *context*, not inside a longer number; -1 where nowhere."""
-    whole = rf"(?<![\d.,]){re.escape(value)}(?!\d|[.,]\d)"
-    found = re.search(whole, context) if value else None
-    return found.start() if found else -1
+_MARKUP = re.compile(
+    r"\\(?:mathbf|textbf|mathrm|textit|emph|bm|boldsymbol|num|text)\{([^{}]{0,80})\}"
+)
+_SPACE_MARKUP = re.compile(r"\\(?:thinspace|enspace|quad|;|:|!)|&nbsp;|&thinsp;")
+_LOOSE_SIGN = re.compile(rf"^(\s?[{MINUS}+])\s(?=\.?\d)")
+_LONE_DECIMAL_COMMA = re.compile(r"(\d{1,9}),(\d{1,2})")
+
+
+def _without_markup(value: str) -> str:
+    """Return *value* without the LaTeX and HTML that only set its type, and with a joined sign."""
+    plain = _SPACE_MARKUP.sub(" ", _MARKUP.sub(r"\1", value).replace("\\textasciitilde", "~"))
+    plain = _LOOSE_SIGN.sub(r"\1", plain)
+    comma = _LONE_DECIMAL_COMMA.fullmatch(plain)
+    return f"{comma[1]}.{comma[2]}" if comma else plain
 
 
 def _in_words(value: str) -> Quantity:
@@ -185,17 +209,23 @@ def _with_unit_in_words(text: str, quantity: Quantity) -> Quantity:
     if found is None or quantity.unit not in {None, PERCENT_UNIT, "pp"}:
         is_pp = quantity.unit == "pp"
         return replace(quantity, unit="points", relative=False) if is_pp else quantity
-    return replace(quantity, unit="points" if found["points"] else found["orders"])
+    shape: Shape = "plain" if quantity.shape == "percent" else quantity.shape
+    return replace(quantity, unit="points" if found["points"] else found["orders"], shape=shape)
+
+
+_OUT_OF = re.compile(r"\s(?:in|out of)\s")
 
 
 def _up_to_second(text: str, first: Quantity) -> Quantity:
-    """Join `1/3 to 2/3`, whose ends are phrases themselves, into a range."""
-    between = TO.match(text, first.end)
+    """Join what only two phrases state: `1/3 to 2/3` is a range, `3 out of 5` a fraction."""
+    share = _OUT_OF.match(text, first.end)
+    between = share or TO.match(text, first.end)
     second = read_numbers(text, between.end(), TO) if between else None
     if second is None or second.number is None or first.number is None:
         return first
+    both = replace(first, end=second.end, unit=second.unit or first.unit)
+    if share:
+        number = rounded(first.number / second.number) if second.number else None
+        return replace(both, number=number, shape="fraction") if number is not None else first
     low, high = sorted((first.number, second.number))
-    unit = second.unit or first.unit
-    return replace(
-        first, end=second.end, number=None, low=low, high=high, unit=unit, shape="range"
-    )
+    return replace(both, number=None, low=low, high=high, shape="range")

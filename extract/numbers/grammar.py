@@ -22,10 +22,10 @@ from extract.numbers.quantity import Quantity, Shape
 from extract.numbers.units import FACTOR_UNIT, PERCENT_UNIT
 
 DASH = re.compile(r"\s?(?:--?|[–—‐‑−~～])\s?|\$--?\$|\s?(?:\$\\sim\$|\\sim)\s?")
-TO = re.compile(r"\s?(?:--?|[–—‐‑−~～])\s?|\$--?\$|\s{1,4}(?:to|and|through)\s{1,4}|\s?(?:\.\.\.?|…)\s?")
-_PLUS_MINUS = re.compile(
-    r"\s?(?:\(|\{|[_^]\{)?(?:±|\+/-|\+-|\+/−|\$?\\pm(?![A-Za-z])\$?)\s?"
+TO = re.compile(
+    r"\s?(?:--?|[–—‐‑−~～])\s?|\$--?\$|\s{1,4}(?:to|and|through)\s{1,4}|\s?(?:\.\.\.?|…)\s?"
 )
+_PLUS_MINUS = re.compile(r"\s?(?:\(|\{|[_^]\{)?(?:±|\+/-|\+-|\+/−|\$?\\pm(?![A-Za-z])\$?)\s?")
 _CROSS = re.compile(r"[xX*]|\s?(?:×|\$?\\times\$?)\s?")
 _SPACED_CROSS = re.compile(r"\s[xX*]\s|\s?-?by-?\s?")
 _WORD_GOES_ON = re.compile(r"(?![xX]\d)[^\W_]")
@@ -38,13 +38,13 @@ def read_numbers(text: str, pos: int, separator: re.Pattern[str]) -> Quantity | 
     fraction = _FRACTION.match(text, pos)
     if fraction and int(fraction[2]):
         number = rounded(int(fraction[1]) / int(fraction[2]))
-        return _quantity(text, pos, fraction.end(), number, None, "fraction")
+        return replace(_phrase(text, pos, fraction.end(), "fraction"), number=number)
     first = signed_atom_at(text, pos)
     if first is None:
         return None
     pair = _dimensions(text, first) or _uncertain(text, first) or _share(text, first)
     pair = pair or _range(text, first, separator)
-    return _with_outer_percent(text, pair) if pair else _single(text, first)
+    return _readable(_with_outer_percent(text, pair) if pair else _single(text, first))
 
 
 def _with_outer_percent(text: str, pair: Quantity) -> Quantity:
@@ -85,8 +85,8 @@ def _range(text: str, first: Atom, separator: re.Pattern[str]) -> Quantity | Non
     if first.scale == 1.0 and first.unit is None:
         first = replace(first, scale=second.scale)
     low, high = sorted((first.scaled, second.scaled))
-    unit = second.unit or first.unit
-    return _quantity(text, first.start, second.end, None, unit, "range", low, high)
+    phrase = _phrase(text, first.start, second.end, "range")
+    return replace(phrase, low=low, high=high, unit=second.unit or first.unit)
 
 
 def _uncertain(text: str, first: Atom) -> Quantity | None:
@@ -102,13 +102,10 @@ def _uncertain(text: str, first: Atom) -> Quantity | None:
     centre = rounded(first.number * scale)
     spread = second.scaled if second.scale != 1.0 else second.number * scale
     low, high = sorted((rounded(centre - spread), rounded(centre + spread)))
-    end, unit = (end, unit) if unit else _unit_after(text, end)
-    return _quantity(text, first.start, end, centre, unit, "uncertain", low, high)
-
-
-def _unit_after(text: str, end: int) -> tuple[int, str | None]:
-    unit, unit_end = unit_at(text, end)
-    return unit_end, unit
+    if unit is None:
+        unit, end = unit_at(text, end)
+    phrase = _phrase(text, first.start, end, "uncertain")
+    return replace(phrase, number=centre, low=low, high=high, unit=unit)
 
 
 def _share(text: str, first: Atom) -> Quantity | None:
@@ -125,7 +122,7 @@ def _share(text: str, first: Atom) -> Quantity | None:
         return None
     shape: Shape = "ratio" if mark == ":" else "fraction"
     number = rounded(first.number / second.number)
-    return _quantity(text, first.start, end, number, second.unit, shape)
+    return replace(_phrase(text, first.start, end, shape), number=number, unit=second.unit)
 
 
 def _dimensions(text: str, first: Atom) -> Quantity | None:
@@ -141,30 +138,29 @@ def _dimensions(text: str, first: Atom) -> Quantity | None:
         atoms.append(second)
     if len(atoms) == 1:
         return None
-    return _quantity(text, first.start, atoms[-1].end, None, atoms[-1].unit, "dimensions")
+    phrase = _phrase(text, first.start, atoms[-1].end, "dimensions")
+    return replace(phrase, unit=atoms[-1].unit)
 
 
 def _single(text: str, atom: Atom) -> Quantity:
     """Read one number with its unit, an ordinal included."""
     ordinal = _ORDINAL.match(text, atom.end) if atom.is_whole and atom.unit is None else None
     if ordinal:
-        return _quantity(text, atom.start, ordinal.end(), atom.scaled, "ordinal", "ordinal")
+        place = _phrase(text, atom.start, ordinal.end(), "ordinal")
+        return replace(place, number=atom.scaled, unit="ordinal")
     shapes: dict[str | None, Shape] = {PERCENT_UNIT: "percent", FACTOR_UNIT: "factor"}
-    shape = shapes.get(atom.unit, "plain")
-    return _quantity(text, atom.start, atom.end, atom.scaled, atom.unit, shape)
+    phrase = _phrase(text, atom.start, atom.end, shapes.get(atom.unit, "plain"))
+    return replace(phrase, number=atom.scaled, unit=atom.unit)
 
 
-def _quantity(
-    text: str,
-    start: int,
-    end: int,
-    number: float | None,
-    unit: str | None,
-    shape: Shape,
-    low: float | None = None,
-    high: float | None = None,
-) -> Quantity:
-    """Return the phrase `text[start:end]`; numbers too large for a float are not read."""
-    if any(part is not None and not math.isfinite(part) for part in (number, low, high)):
-        number, low, high, shape = None, None, None, "unread"
-    return Quantity(text[start:end], start, end, number, low, high, unit, "=", shape, None)
+def _phrase(text: str, start: int, end: int, shape: Shape) -> Quantity:
+    """Return the phrase `text[start:end]`, its numbers still to be filled in."""
+    return Quantity(text[start:end], start, end, None, None, None, None, "=", shape, None)
+
+
+def _readable(quantity: Quantity) -> Quantity:
+    """Give up the numbers of a phrase that no float can hold."""
+    stated = (quantity.number, quantity.low, quantity.high)
+    if all(part is None or math.isfinite(part) for part in stated):
+        return quantity
+    return replace(quantity, number=None, low=None, high=None, shape="unread")

@@ -10,7 +10,7 @@ import re
 from typing import Literal
 
 from extract.metrics import find_metric
-from extract.numbers.context import relative_around
+from extract.numbers.context import place_of, relative_around
 from extract.numbers.quantity import Quantity
 
 Kind = Literal["score", "delta", "factor", "size"]
@@ -47,30 +47,39 @@ _SCORE_BEFORE = re.compile(
     r"produc|correct|secur|set)\w*)"
 )
 _SIZE_AFTER = re.compile(
-    r"\W{0,2}\s?(?:of (?:the |its |all |their )?(?:[\w-]+ ){0,2}?(?:data|dataset|label|sample|image|"
-    r"training|train|parameter|token|weight|annotation|example|pixel|param|corpus|budget|node|"
-    r"patient|participant|user|layer|memory)\w*|confidence|CI\b|label|annotat|train|sparsity|of "
-    r"labels|significance)"
+    r"\W{0,2}\s?(?:of (?:the |its |all |their )?(?:[\w-]+ ){0,2}?(?:data|dataset|label|sample|"
+    r"image|training|train|parameter|token|weight|annotation|example|pixel|param|corpus|budget|"
+    r"node|patient|participant|user|layer|memory)\w*|confidence|CI\b|label|annotat|train|sparsity"
+    r"|of labels|significance)"
+)
+_FACTOR_AFTER = re.compile(
+    rf"\s(?:{_COMPARATIVE}|{_CHANGE_NOUN}|[a-z]+er\b|as |than|the |speed|reduc|improv|compress"
+    r"|data)"
 )
 _NAMED_NUMBER = re.compile(
     r"(?i:temperature|threshold|p|dropout|learning rate|ratio|window|length|batch size)"
     r"(?: value| of| is)?\s?[=<>≤≥~]?\s?[$]?$"
 )
-_FROM_BEFORE = re.compile(rf"(?i:from)\s(?:an? )?(?:[\w-]+ ){{0,2}}[~$]?$")
-_FROM_TO = re.compile(rf"(?i:from)\s(?:an? )?{_NUMBER}(?:\s\([^()]{{0,40}}\))?[\w\s~/-]{{0,40}} to [~$]?$")
+_FROM_BEFORE = re.compile(r"(?i:from)\s(?:an? )?(?:[\w-]+ ){0,2}[~$]?$")
+_FROM_TO = re.compile(
+    rf"(?i:from)\s(?:an? )?{_NUMBER}(?:\s\([^()]{{0,40}}\))?[\w\s~/-]{{0,40}} to [~$]?$"
+)
 _BY = re.compile(
     r"(?i:\bby)(?: (?:up|to|over|about|around|nearly|roughly|approximately|an?|more|than|at|least|"
     r"average|of|as|much|margins?|almost|the|only|absolute|relative|another|some|further|on|"
     r"\w+ly))*[\s~$(+]{0,4}(?:\\textbf\{)?[~+]?$"
 )
-_CHANGE_OF = re.compile(rf"(?i:{_CHANGE_NOUN})(?: \w+){{0,3}} (?:of|by|reaching|exceeding|to)[\w\s]{{0,20}}[~$(+]{{0,3}}$")
+_CHANGE_OF = re.compile(
+    rf"(?i:{_CHANGE_NOUN})(?: \w+){{0,3}} (?:of|by|reaching|exceeding|to)[\w\s]{{0,20}}"
+    r"[~$(+]{0,3}$"
+)
 
 
 def _place(quantity: Quantity, sentence: str) -> tuple[int, int]:
     """Return where *quantity* stands in *sentence*: its own offsets, or the value's first place."""
     if sentence[quantity.start : quantity.end] == quantity.value:
         return quantity.start, quantity.end
-    start = max(0, sentence.find(quantity.value))
+    start = max(0, place_of(quantity.value, sentence))
     return start, start + len(quantity.value)
 
 
@@ -88,10 +97,8 @@ def kind_hint(quantity: Quantity, sentence: str) -> Kind:
     start, end = _place(quantity, sentence)
     before, after = _clause(sentence, start, end)
     if quantity.unit == "x":
-        is_count = "times" in quantity.value and not re.match(
-            rf"\s(?:{_COMPARATIVE}|[a-z]+er\b|as |than|the |speed|reduc|improv|compress|data|{_CHANGE_NOUN})", after
-        ) and "\\times" not in quantity.value
-        return "size" if is_count else "factor"
+        is_in_words = quantity.value.endswith("times") and "\\" not in quantity.value
+        return "size" if is_in_words and not _FACTOR_AFTER.match(after) else "factor"
     if quantity.shape == "ordinal":
         return "score"
     if quantity.shape in {"money", "dimensions"} or _SCALED.search(quantity.value):

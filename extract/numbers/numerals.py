@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from extract.numbers.units import FACTOR_UNIT, PERCENT_UNIT, SCALE, SCALES, UNIT, measure_name
 
 MINUS = "-−‐‑–"
-_EXPONENT = rf"\^\s?(?:\{{\s?(?:\\text\{{-\}})?[{MINUS}+]?\d{{1,3}}\s?\}}|[{MINUS}+]?\d{{1,3}})"
+_EXPONENT = (
+    rf"(?:\^|\*\*)\s?(?:\{{\s?(?:\\text\{{-\}})?[{MINUS}+]?\d{{1,3}}\s?\}}|[{MINUS}+]?\d{{1,3}})"
+)
 _SUPERSCRIPT = "[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}"
 _TIMES = r"\s?(?:\$?\\times\$?|\$?\\cdot\$?|[x×*·⋅])\s?\$?"
 _GROUP = r"(?:,|\{,\}|\\,|,\\!|[\u00a0\u2009\u202f'’])"
 NUMERAL = re.compile(
-    rf"(?P<mantissa>\d++(?:\.\d++)?){_TIMES}(?P<ten>10)(?P<exp>{_EXPONENT}|{_SUPERSCRIPT})"
+    rf"(?P<mantissa>\d++(?:\.\d++)?){_TIMES}(?P<ten>10)(?P<exp>{_EXPONENT}|{_SUPERSCRIPT}|[{MINUS}]\d{{1,2}}(?!\d))"
     rf"|(?P<base>\d{{1,3}})(?P<power>{_EXPONENT}|(?<=10)[⁻]?{_SUPERSCRIPT})(?![\d.]*\d)"
     r"|(?P<sci>\d++(?:\.\d++)?[eE][-−+]?\d{1,3})(?![A-Za-z0-9])"
     rf"|(?P<grouped>\d{{1,3}}(?:(?:{_GROUP}\d{{3}})++(?!\d)(?:\.\d++)?|(?:\.\d{{3}}){{2,4}}(?![.\d])))"

@@ -25,25 +25,24 @@ _DIGIT_RUN = re.compile(rf"[\d{_OTHER_DIGITS}]+")
 _BESIDE_CHARS = 60
 _NEAR_CHARS = 24
 _LABEL = re.compile(
-    r"(?:^|[^A-Za-z])(?i:fig(?:ure)?s?\.?|tab(?:le)?s?\.?|sec(?:tion)?s?\.?|eqs?\.?|equations?|theorems?|"
-    r"lemmas?|algorithms?|appendix|chapters?|phases?|stages?|steps?|levels?|types?|grades?|"
-    r"subtasks?|rq|hypothesis|version|ver\.|v|release|rounds?|mark|vol\.?|volume|no\.|issue|"
-    r"corollary|definition|proposition|assumption|property|part|tier|subtrack|experiments?|"
-    r"stud(?:y|ies)|group|cohort|class|grade|quarter|q|generation|gen|track|task|rank|fold|"
-    r"iso|ieee|rfc|industry|society|web|wp|category|scenario|setting|case|challenge|question)"
-    r"[ ~\u00a0#-]?\(?$"
+    r"(?:^|[^A-Za-z])(?:(?i:fig(?:ure)?s?\.?|tab(?:le)?s?\.?|sec(?:tion)?s?\.?|eqs?\.?|equations?"
+    r"|theorems?|lemmas?|algorithms?|appendix|chapter|phase|stage|step|level|type|grade|version|ver\."
+    r"|round|vol\.?|volume|no\.|corollary|definition|proposition|assumption|tier|rq|quarter"
+    r"|generation|subtask|hypothesis|day|iso|ieee|rfc)"
+    r"|v|Release|Mark|Issue|Property|Part|Experiments?|Study|Group|Cohort|Class|Track|Tasks?|Rank"
+    r"|Fold|Industry|Society|Web|Category|Scenario|Setting|Case|Challenge|Question|Problem|System)"
+    r"[ ~\u00a0#-]?$"
 )
-_LOWER_LABELS_COUNT = re.compile(
-    r"(?:^|[^A-Za-z])(?:steps|stages|levels|types|tasks|class|experiments|studies|rounds|question"
-    r"|group|setting|scenario|case|challenge|rank|fold|part|track|category)[ ~\u00a0]$"
-)
-_TOP = re.compile(r"(?:^|[^A-Za-z])(?i:top|rank|hit|hits|precision|recall|pass|best-of|best of|bleu|rouge)[ -]?@?$")
+_LABEL_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})?[a-z]?|\d{4,5}(?:[-:]\d+)?|\d(?:-|–|/)\d")
+_TOP = re.compile(r"(?:^|[^A-Za-z])(?i:top|rank|best[ -]of)[ -]?$|@\s?$")
 _NAME_AFTER = re.compile(
     r"-?(?:D|DoF|DOF|dof|d)(?![A-Za-z])|[ -](?:DoF|DOF|dof|degrees?[ -]of[ -]freedom)(?![A-Za-z])"
     r"|-(?:shot|way|NN|gram|norm|hot|hop|tuple|to-|gon)"
     r"|[ -]dimensional\b(?<=D)|-(?:[A-Z][A-Za-z]|[A-Z]\b)"
 )
-_ORDINAL_COUNTS_BEFORE = re.compile(r"(?i:rank|plac|position|finish|came)\w*(?: \w+){0,2} $")
+_ORDINAL_COUNTS_BEFORE = re.compile(
+    r"(?i:rank(?:s|ed|ing)?|placed|places|finish\w*|came)(?: \w+){0,2} $"
+)
 _ORDINAL_COUNTS_AFTER = re.compile(
     r"\s(?i:place|rank|position|prize|best|solution|overall|out of|among|percentile|on the|in the"
     r"|team)\b|\s?[.,;)]"
@@ -58,7 +57,8 @@ _SIZE_NOUN_AFTER = re.compile(
 _SENTENCE_START = re.compile(r"(?:^|[.:;!?][\s\"'(]{1,3})$")
 _YEAR_CUE_BEFORE = re.compile(
     r"(?:^|[^A-Za-z])(?i:in|since|during|from|until|till|year|years|early|late|mid|before|after|circa"
-    r"|through|between|by|of|to|and|spring|summer|fall|autumn|winter|copyright|©|'s)[ -]?$|[(/,'’–-]\s?$"
+    r"|through|between|by|of|to|and|spring|summer|fall|autumn|winter|copyright|©|'s)[ -]?$"
+    r"|[(/'’–-]\s?$"
 )
 _PLAIN_STARTERS = frozenset(
     "the we on in with across over using our for from by at of to and its all these only after"
@@ -133,7 +133,12 @@ def _is_year(quantity: Quantity, before: str, after: str) -> bool:
     word = _WORD_BEFORE.search(before)
     if word and word[1][0].isupper() and word[1].lower() not in _PLAIN_STARTERS:
         return True
-    return not _PLURAL_AFTER.match(after) and bool(_YEAR_CUE_BEFORE.search(before[-_NEAR_CHARS:]))
+    near = before[-_NEAR_CHARS:]
+    if _PLURAL_AFTER.match(after) or near.endswith("out of "):
+        return False
+    return bool(_YEAR_CUE_BEFORE.search(near)) or (
+        near.endswith(", ") and not re.match(r"\s[a-z]", after)
+    )
 
 
 def _is_name(quantity: Quantity, before: str, after: str) -> bool:
@@ -142,7 +147,7 @@ def _is_name(quantity: Quantity, before: str, after: str) -> bool:
     if quantity.unit is None and quantity.shape in {"plain", "range", "fraction"}:
         if _TOP.search(near) or _NAME_AFTER.match(after):
             return True
-        if _LABEL.search(near) and not _LOWER_LABELS_COUNT.search(near):
+        if _LABEL.search(near) and _LABEL_NUMBER.fullmatch(quantity.value):
             return True
         if _SIBLING_BEFORE.search(near) and quantity.value.lstrip("-").isdigit():
             return True
@@ -160,13 +165,18 @@ def _follows_name(quantity: Quantity, before: str, after: str) -> bool:
     is_marked = any(c.isupper() for c in name[1:]) or any(c.isdigit() for c in name)
     if not (name[0].isupper() or is_marked) or find_metric(name) is not None:
         return False
-    if _SENTENCE_START.search(before[: word.start()]) and not is_marked:
-        if name.lower() in _PLAIN_STARTERS or re.search(r"(?:ing|ed|ly|s)$", name):
-            return False
-    if re.fullmatch(r"\d+(?:\.\d+)?[BM]", quantity.value):
+    if (
+        not is_marked
+        and _SENTENCE_START.search(before[: word.start()])
+        and (name.lower() in _PLAIN_STARTERS or re.search(r"(?:ing|ed|ly|s)$", name))
+    ):
+        return False
+    if re.fullmatch(r"\d+(?:\.\d+)?B", quantity.value):
         return not _SIZE_NOUN_AFTER.match(after) or is_marked
     if re.fullmatch(r"\d{1,2}\.\d", quantity.value):
         return (quantity.number or 0) < 10
-    return quantity.value.isdigit() and (quantity.number or 0) <= 20 and (
-        (quantity.number or 0) < 10 or _PLURAL_AFTER.match(after) is None
+    return (
+        quantity.value.isdigit()
+        and (quantity.number or 0) <= 20
+        and ((quantity.number or 0) < 10 or _PLURAL_AFTER.match(after) is None)
     )

@@ -13,6 +13,10 @@ from extract.numbers.quantity import Role
 _YEAR = r"(?:19|20)\d\d"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _SITES = r"com|org|io|ai|net|edu|gov|dev|app|co|cn|uk|de|fr|eu|ch|jp|me|ly|be|tech|science"
+_DAY = r"[0-3]?\d(?:st|nd|rd|th)?"
+_AUTHOR = r"[A-Z][\w'’-]{1,40}"
+_ORDER = r"(?<![A-Za-z])(?:[OoΘΩ]|\\(?:tilde|widetilde|mathcal|Theta|Omega)\{?O?\}?)"
+_BOUND = r"-?\d{1,3}(?:\.\d{1,3})?"
 _MASKS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("url", re.compile(r"(?:https?://|www\.)\S++")),
     ("url", re.compile(rf"(?<![\w.-])[\w-]{{1,60}}(?:\.[\w-]{{1,60}}){{0,4}}\.(?:{_SITES})/\S*+")),
@@ -20,23 +24,21 @@ _MASKS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("citation", re.compile(r"\\[cC]ite\w{0,10}\{[^{}]{0,300}\}")),
     ("citation", re.compile(r"(?<![\w$\\])\[[1-9]\d{0,2}(?:\s?[,;–-]\s?[1-9]\d{0,2}){0,20}\]")),
     ("citation", re.compile(rf"et al\.?,?\s?[(\[]?{_YEAR}[a-z]?(?:[,;] ?{_YEAR}[a-z]?)*+")),
-    ("citation", re.compile(
-        rf"(?<![\w-])[A-Z][\w'’-]{{1,40}}(?: (?:and|&|\\&) [A-Z][\w'’-]{{1,40}}),? \(?{_YEAR}[a-z]?\b")),
-    ("citation", re.compile(rf"[(;] ?[A-Z][\w'’-]{{1,40}},? {_YEAR}[a-z]?(?=[);])")),
+    ("citation", re.compile(rf"(?<![\w-]){_AUTHOR} (?:and|&|\\&) {_AUTHOR},? \(?{_YEAR}[a-z]?\b")),
+    ("citation", re.compile(rf"[(;] ?{_AUTHOR},? {_YEAR}[a-z]?(?=[);])")),
     ("year", re.compile(rf"(?<!\w){_YEAR}[-/.](?:0?[1-9]|1[0-2])(?:[-/.][0-3]?\d)?(?![\d.-])")),
-    ("year", re.compile(rf"(?<!\w)(?:[0-3]?\d(?:st|nd|rd|th)? )?{_MONTH} (?:[0-3]?\d(?:st|nd|rd|th)?,? )?"
-                        rf"{_YEAR}(?!\w)")),
-    ("formula", re.compile(r"(?<![A-Za-z])(?:[OoΘΩ]|\\(?:tilde|widetilde|mathcal|Theta|Omega)\{?O?\}?)"
+    ("year", re.compile(rf"(?<!\w)(?:{_DAY} )?{_MONTH} (?:{_DAY},? )?{_YEAR}(?!\w)")),
+    ("formula", re.compile(rf"{_ORDER}(?!\(\d[\d.-]*[kKMBT]\))"
                            r"\([^()\s]{1,40}(?:\([^()\s]{1,20}\)[^()\s]{0,20})?\)")),
-    ("formula", re.compile(r"(?<![\w\]])[\[(]\s?-?\d{1,3}(?:\.\d{1,3})?,\s?-?\d{1,3}(?:\.\d{1,3})?[\])]"
-                           r"(?=\^|\s?\$)")),
+    ("formula", re.compile(rf"(?<![\w\]])[\[(]\s?{_BOUND},\s?{_BOUND}[\])](?=\^|\s?\$)")),
     ("name", re.compile(r"(?<=[A-Za-z]\()\d{1,2}(?=\))")),
     ("name", re.compile(r"(?<!\d)24/7(?!\d)|(?i:COVID|SARS-CoV)-\d{1,2}")),
 )  # fmt: skip
 _MATH = re.compile(r"\$([^$\n]{1,200})\$")
 _MATH_PLAIN = re.compile(
     r"\\(?:times|%|sim|approx|leq?|geq?|lt|gt|pm|cdot|,|!|;|:|text|mathrm|mathbf|textbf|bf|rm"
-    r"|circ|mu|kappa|rho|alpha|beta|tau|lambda|sigma|epsilon|varepsilon|gamma|eta|delta|dfrac|frac)"
+    r"|circ|degree|boldsymbol|mathit|mu|kappa|rho|alpha|beta|tau|lambda|sigma|epsilon|varepsilon|gamma|eta"
+    r"|delta|dfrac|frac)"
     r"(?![A-Za-z])"
 )
 _LIST_MARK = re.compile(r"(?:(?<=^)|(?<=[\s;:,.(]))(?<!\d[.,])\d{1,2}(?=\))")

@@ -46,11 +46,15 @@ SCALE = re.compile(
     rf"|[ \u00a0](?P<spaced>[KMB])(?=[ \u00a0-]{_COUNTED}|\Z)"
 )
 
-TIME = (
-    r"(?:milli|micro|nano)?seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?"
+TIME = r"(?:milli|micro|nano)?seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?"
+_COMPUTE = (
+    r"(?:[A-Z]\d{2,3}[ -])?(?:GPU|TPU|CPU|core|node)[ -]?"
+    r"(?:hours?|days?|years?|hrs?)"
 )
-_COMPUTE = r"(?:[A-Z]\d{2,3}[ -])?(?:GPU|TPU|CPU|GPU-|TPU-|core|node)[ -]?(?:hours?|days?|years?|hrs?)"
-_STORAGE = r"[KMGTP]i?B|kB|[kKMG]?bits?|[kKMG]bps|[KMGT]bit/s|[KMGT]B/s|(?:giga|mega|kilo|tera)bytes?|bytes?"
+_STORAGE = (
+    r"[KMGT]bit/s|[KMGT]i?B/s|[KMGTP]i?B|kB|[kKMG]?bits?|[kKMG]bps|"
+    r"(?:giga|mega|kilo|tera)bytes?|bytes?"
+)
 _RATE = (
     r"(?:frames?|samples?|tokens?|images?|queries|requests?|steps?|iterations?)"
     r"(?:/(?:s|sec|second)| per second)|tok/s|it/s|img/s|FPS|fps|RPM|rpm|QPS"
@@ -58,7 +62,7 @@ _RATE = (
 _PHYSICS = (
     r"[kMG]?Hz|dBm?|k?m/h|kph|mph|[cmk]?m/s(?:\^?2)?|rad/s|°/s|deg/s|[kMG]?Wh|[mkM]W|mJ|kJ|mV|"
     r"[kmM]eV|eV|Nm|kN|kPa|kcal(?:/mol)?|[mkuμµ]g|kg|lbs?|mL|ml|µL|mol|mM|[cmknuμµ]m|[muμµn]s|"
-    r"[mck]?m\^?[23]|[mck]?m[²³]|(?:USD|EUR|dollars?|euros?|cents?|yuan|RMB)|pp|(?:centi|milli|kilo|nano|micro)?met(?:er|re)s?|inch(?:es)?|feet|miles?|"
+    r"[mck]?m\^?[23]|[mck]?m[²³]|(?:USD|EUR|dollars?|euros?|cents?|yuan|RMB)|pp|px|(?:centi|milli|kilo|nano|micro)?met(?:er|re)s?|inch(?:es)?|feet|miles?|"
     r"kilograms?|grams?|degrees?(?: Celsius)?|deg|radians?|rad|[Ll]ux|nats?|joules?|watts?|volts?"
 )
 _FLOPS = r"[KMGTPE]?FLOPs?|[KMGTPE]?FLOPS|[KMGT]?MACs?|[KMGT]?OPS|petaflops?(?:/s)?(?:-days?)?"
@@ -66,12 +70,13 @@ UNIT = re.compile(
     r"(?P<percent>(?:\s|\\[,;]|~)?\\?[%％]|\$\s?\\?%\$?|[\s~-](?:percent|per cent|pct)(?![A-Za-z]))"
     r"|(?P<permille>\s?‰)"
     r"|(?P<factor>\s?-?fold(?![A-Za-z])|[ \u00a0~-]?times(?![A-Za-z])|\s?×(?!\s?\d)"
-    r"|\s?\$?\\times(?![A-Za-z])(?!\s?\d)|[xX](?![A-Za-z0-9*])"
+    r"|\s?\$?\\times(?![A-Za-z])(?!\$?\s?\d)|[xX](?![A-Za-z0-9*])"
     r"|\s[xX](?=[ ,.;)]|$)(?!\s?\d))"
     rf"|(?P<measure>(?:[ \u00a0~-]|\\[ ,;])?(?:{_COMPUTE}|{TIME}|{_STORAGE}|{_RATE}|{_FLOPS}"
     rf"|{_PHYSICS})(?![A-Za-z0-9])"
-    r"|\s?°(?:\s?[CF])?(?![A-Za-z])|\^?\\?circ(?![A-Za-z])|\^\{?\\circ\}?"
-    r"|(?:[ \u00a0~])?[smhWJV](?![A-Za-z0-9.'’/*^_-]|\s?=)|[smhWJV](?=\.(?:\s|$)|[*×-])(?!-[A-Z]))"
+    r"|\s?°(?:\s?[CF])?(?![A-Za-z])|\^\{?\\circ\}?|\\degree(?![A-Za-z])"
+    r"|(?:[ \u00a0~])?[smhWJVgN](?![A-Za-z0-9.'’/*^_-]|\s?=)"
+    r"|[smhWJVgN](?=\.(?:\s|$)|[*×-])(?!-[A-Z]))"
 )
 
 FACTOR_UNIT = "x"
@@ -80,5 +85,5 @@ PERCENT_UNIT = "%"
 
 def measure_name(written: str) -> str:
     """Return the unit of measure without the space or LaTeX tie before it."""
-    name = written.replace("\\circ", "°").strip(" \u00a0~-\\,;^{}")
-    return name
+    plain = written.replace("\\circ", "°").replace("\\degree", "°")
+    return plain.strip(" \u00a0~-\\,;^{}")

@@ -25,7 +25,7 @@ _MOST_CHARS = 60
 
 
 def number_in_words(value: str) -> tuple[float, str | None] | None:
-    """Return the number and the unit (`x`, `%` or None) of *value*, or None where it is no number."""
+    """Return number and unit (`x`, `%`, None) of *value*, or None where it is no number."""
     words = re.findall(r"[a-z]+|%", value[:_MOST_CHARS].lower())
     if len(words) == 1 and words[0] in _FACTORS:
         return _FACTORS[words[0]], FACTOR_UNIT

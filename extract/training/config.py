@@ -6,6 +6,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from extract.errors import InputError
 
@@ -14,15 +15,17 @@ from extract.errors import InputError
 class TrainingConfig:
     """Everything that decides what a training run makes; see `docs/training.md`.
 
-    Paths are as given on the command line or relative to the config file. `annotations` are
-    read in order; `epochs` counts passes over all of them.
+    Paths are relative to the config file. `annotations` are read in order, then `databases`;
+    `epochs` counts passes over all of them, and `max_steps` ends them earlier (0: never).
     """
 
     base: str = "smollm2-135m"
     task: str = "facts"
     annotations: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
     start_from: str = ""
     epochs: int = 2
+    max_steps: int = 0
     batch: int = 4
     rank: int = 32
     alpha: int = 64
@@ -35,25 +38,54 @@ class TrainingConfig:
     checkpoint_every: int = 50
 
 
+_AT_LEAST_ONE = ("epochs", "batch", "rank", "alpha", "folds", "checkpoint_every")
+
+
 def read_config(path: Path) -> TrainingConfig:
-    """Read a training config; raise `InputError` for a key that is not known or has another type."""
+    """Read a training config; raise `InputError` for a key or a value that cannot be used."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"training config {path}: {error}") from error
-    known = {f.name: f for f in dataclasses.fields(TrainingConfig)}
+    known = {f.name for f in dataclasses.fields(TrainingConfig)}
+    if unknown := [key for key in values if key not in known]:
+        raise InputError(
+            f"training config {path}: unknown key {unknown[0]!r}",
+            hint=f"Known keys: {', '.join(sorted(known))}.",
+        )
     default = TrainingConfig()
-    for key, value in values.items():
-        if key not in known:
-            raise InputError(
-                f"training config {path}: unknown key {key!r}",
-                hint=f"Known keys: {', '.join(known)}.",
-            )
-        wanted = type(getattr(default, key))
-        if wanted is tuple and isinstance(value, list):
-            values[key] = tuple(value)
-        elif wanted is float and type(value) is int:
-            values[key] = float(value)
-        elif type(value) is not wanted:
-            raise InputError(f"training config {path}: {key} should be a {wanted.__name__}")
-    return TrainingConfig(**values)
+    config = TrainingConfig(
+        **{key: _typed(path, key, value, getattr(default, key)) for key, value in values.items()}
+    )
+    if wrong := _out_of_range(config):
+        raise InputError(f"training config {path}: {wrong}", hint="See docs/training.md.")
+    return config
+
+
+def _typed(path: Path, key: str, value: Any, default: Any) -> Any:
+    """Return *value* in the type that *default* has; whole numbers may stand for others."""
+    if isinstance(default, tuple):
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+        raise InputError(f"training config {path}: {key} should be a list of strings")
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        raise InputError(f"training config {path}: {key} should be a {type(default).__name__}")
+    return value
+
+
+def _out_of_range(config: TrainingConfig) -> str:
+    """Say which value makes no sense; empty where all do."""
+    for key in _AT_LEAST_ONE:
+        if getattr(config, key) < 1:
+            return f"{key} should be at least 1"
+    if config.max_steps < 0 or config.warmup_steps < 0:
+        return "max_steps and warmup_steps should not be negative"
+    if not 0 < config.learning_rate < 1:
+        return "learning_rate should lie between 0 and 1"
+    if not 0 <= config.drop_sentences <= 1:
+        return "drop_sentences is a share, from 0 to 1"
+    if not -1 <= config.hold_out < config.folds:
+        return f"hold_out should be a fold from 0 to {config.folds - 1}, or -1 for none"
+    return ""

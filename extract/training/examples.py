@@ -37,20 +37,22 @@ class Example:
 
 def read_annotations(path: Path, task: Task) -> list[Annotation]:
     """Read an annotation file; raise `InputError` that names the line that cannot be read."""
-    annotations = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    annotations: list[Annotation] = []
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"annotations {path}: {error}") from error
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             annotation = json.loads(line)
-            missing = [
-                key
-                for key in ("id", "title", "abstract", *(k.name for k in task.kinds))
-                if key not in annotation
-            ]
         except ValueError as error:
             raise InputError(f"{path}, line {number}: not JSON: {error}") from error
-        if missing:
+        wanted = ("id", "title", "abstract", *(k.name for k in task.kinds))
+        if not isinstance(annotation, dict):
+            raise InputError(f"{path}, line {number}: not an object")
+        if missing := [key for key in wanted if key not in annotation]:
             raise InputError(
                 f"{path}, line {number}: {', '.join(missing)} missing",
                 hint="An annotated abstract has id, title, abstract and every list of the task.",
@@ -67,13 +69,24 @@ def as_paper(annotation: Annotation) -> Paper:
 
 
 def example(task: Task, annotation: Annotation) -> Example:
-    """Return the training example of one annotated abstract."""
+    """Return the training example of one annotated abstract.
+
+    Raises `InputError` where a record lacks what the answer needs.
+    """
     shown = show(as_paper(annotation))
-    answer = {
-        kind.name: [_renumbered(row, annotation, shown) for row in annotation[kind.name]]
-        for kind in task.kinds
-    }
-    return Example(str(annotation["id"]), shown.text, CompactWire(task).encode(answer, shown))
+    try:
+        answer = {
+            kind.name: [_renumbered(row, annotation, shown) for row in annotation[kind.name]]
+            for kind in task.kinds
+        }
+        written = CompactWire(task).encode(answer, shown)
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"the annotation of {annotation['id']} cannot be made an example: "
+            f"{type(error).__name__}: {error}",
+            hint="Records need the fields of the schema, and choices the words it allows.",
+        ) from error
+    return Example(str(annotation["id"]), shown.text, written)
 
 
 def _renumbered(row: Mapping[str, Any], annotation: Annotation, shown: ShownPaper) -> Any:
@@ -138,8 +151,13 @@ def _surviving(
                 continue
             row = {**row, "name": standing[0], "aliases": standing[1:]}
         yield {
-            key: (None if key in ("dataset", "method", "baseline", "metric") and value
-                  and value not in text else value)
+            key: (
+                None
+                if key in ("dataset", "method", "baseline", "metric")
+                and value
+                and value not in text
+                else value
+            )
             for key, value in row.items()
         }
 

@@ -16,7 +16,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ def tokenise(tokenizer: Any, prompt: Prompt, example: Example) -> Tokenised:
     return Tokenised(before + answer, len(before))
 
 
+def too_long(tokenizer: Any, prompt: Prompt, examples: Iterable[Example]) -> list[str]:
+    """Return the ids of the papers that have more than `MAX_TOKENS`: they are not trained on."""
+    return [e.paper_id for e in examples if len(tokenise(tokenizer, prompt, e).ids) > MAX_TOKENS]
+
+
 class Trainer:
     """One training run in one folder."""
 
@@ -92,6 +97,7 @@ class Trainer:
             self.masters, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.99)
         )
         self.step = 0
+        self.wall_s = 0.0
 
     def state(self) -> dict[str, Any]:
         """Return the adapter's weights by name, in float32."""
@@ -151,7 +157,12 @@ class Trainer:
         """Write a checkpoint, replacing the last one only when it is whole."""
         import torch
 
-        state = {"step": self.step, "adapter": self.state(), "optimizer": self.optimizer.state_dict()}
+        state = {
+            "step": self.step,
+            "wall_s": self.wall_s,
+            "adapter": self.state(),
+            "optimizer": self.optimizer.state_dict(),
+        }
         temporary = self.folder / "checkpoint.pt.part"
         torch.save(state, temporary)
         temporary.replace(self.folder / "checkpoint.pt")
@@ -167,12 +178,11 @@ class Trainer:
         self.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
+        self.wall_s = state.get("wall_s", 0.0)
         return True
 
 
-def batches(
-    count: int, config: TrainingConfig
-) -> Iterator[tuple[int, list[int]]]:
+def batches(count: int, config: TrainingConfig) -> Iterator[tuple[int, list[int]]]:
     """Yield the epoch and the example numbers of every step, the same for the same seed."""
     for epoch in range(config.epochs):
         order = list(range(count))
@@ -190,9 +200,9 @@ def train(
 ) -> None:
     """Run all steps that are left; *make* gives the example of a number in an epoch."""
     config = trainer.config
-    steps = list(batches(count, config))
+    steps = list(batches(count, config))[: config.max_steps or None]
     done = trainer.step
-    began, tokens = time.monotonic(), 0
+    began, before, tokens = time.monotonic(), trainer.wall_s, 0
     log = (trainer.folder / "log.jsonl").open("a", encoding="utf-8")
     with log:
         for epoch, numbers in steps[done:]:
@@ -204,11 +214,13 @@ def train(
             loss = trainer.update(batch, len(steps))
             tokens += sum(len(b.ids) for b in batch)
             elapsed = time.monotonic() - began
+            trainer.wall_s = before + elapsed
             event = {
                 "step": trainer.step,
                 "of": len(steps),
                 "epoch": epoch,
                 "loss": round(loss, 4),
+                "wall_s": round(trainer.wall_s, 1),
                 "tokens_per_s": round(tokens / elapsed),
                 "left_s": round(elapsed / (trainer.step - done) * (len(steps) - trainer.step)),
             }

@@ -1,0 +1,69 @@
+"""The command line: one parse, one library call, one print per command.
+
+Commands are imported when they are called, so `--help` costs no SDK and no database. Data goes
+to stdout, everything else to stderr. Errors of ours end with their exit code and say what, where
+and what now; anything else is a bug and ends with 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App
+
+COMMANDS = {
+    "run": ("extract.cli.running:run_feed", "Extract the facts of a feed into a database."),
+    "sql": ("extract.cli.querying:sql", "Query the database with one read-only statement."),
+    "show": ("extract.cli.showing:show_paper", "Show a paper with its evidence highlighted."),
+    "export": ("extract.cli.exporting:export", "Write a table to JSONL, CSV or Parquet."),
+    "audit": ("extract.cli.auditing:audit", "Say which numbers of the papers no fact accounts for."),
+    "eval": ("extract.cli.evaluating:evaluate_model", "Score a model or database against gold."),
+    "models": ("extract.cli.models:list_models", "List the local models."),
+}
+
+
+def build_app() -> App:
+    """Return the command line with its commands, none of them imported yet."""
+    from extract.store.database import tool_version
+
+    app = App(
+        name="paperfacts",
+        help="Turn a feed of paper abstracts into a SQL database of the facts they state.",
+        version=tool_version,
+        help_epilogue="Start with: paperfacts run FEED --db papers.duckdb",
+    )
+    for name, (where, words) in COMMANDS.items():
+        app.command(where, name=name, help=words)
+    return app
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(tokens: list[str]) -> int:
+    """Run a command; say what went wrong, and return the exit code."""
+    from extract.cli.failing import explain
+    from extract.errors import PaperfactsError
+
+    try:
+        result = build_app()(tokens, result_action="return_value")
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except PaperfactsError as error:
+        explain(error, as_json="--json" in tokens)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader left (`| head`): nothing more to say, and no complaint at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as stop:
+        # cyclopts ends this way on --help (0) and on bad usage.
+        return 2 if stop.code not in (0, None) else 0

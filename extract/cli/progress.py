@@ -1,0 +1,139 @@
+"""What a run shows while it lasts and when it ends.
+
+On a terminal a bar with papers done, rate, time left and tokens; on a pipe a plain line every
+ten seconds. The summary tells counts per record kind, what could not be grounded, and failures
+by class, each with its next step.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from extract.terminal import safe_text
+
+if TYPE_CHECKING:
+    from extract.local.progress import FetchProgress
+    from extract.report import RunReport
+
+LINE_EVERY_S = 10.0
+LISTED = 5
+
+
+class RunWatch:
+    """Shows one run on stderr; call it with the report after every paper."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stderr.isatty()
+        self.began = time.monotonic()
+        self.last_line = self.began
+        self._bar: Any = None
+        self._fetched = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, report: RunReport) -> None:
+        """Show how far the run is."""
+        done = report.cached + report.asked + len(report.failed)
+        elapsed = time.monotonic() - self.began
+        asked = report.asked + len(report.failed)
+        rate = asked / elapsed if asked and elapsed else 0.0
+        left = f"{(report.papers - done) / rate:.0f} s left" if rate else ""
+        tokens = f"{report.usage.input_tokens:,} + {report.usage.output_tokens:,} tokens"
+        words = f"{rate:.2f} papers/s  {left}  {tokens}" if rate else ""
+        if self.is_terminal and asked:
+            self._show_bar(done, report.papers, words)
+        elif not self.is_terminal and time.monotonic() - self.last_line >= LINE_EVERY_S:
+            self.last_line = time.monotonic()
+            print(f"paperfacts: {done} of {report.papers} papers  {words}", file=sys.stderr)
+
+    def _show_bar(self, done: int, papers: int, words: str) -> None:
+        """Draw or move the bar."""
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._bar.add_task("")
+        self._bar.update(self._bar.task_ids[0], total=papers, completed=done, description=words)
+
+    def fetching(self, progress: FetchProgress) -> None:
+        """Say that weights are being fetched: every quarter of the file, one line."""
+        share = int(4 * progress.done / progress.total) if progress.total else 0
+        if progress.done == 0 or share > self._fetched:
+            self._fetched = share
+            mb = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+            print(f"paperfacts: {progress.step} {progress.model}: {mb}", file=sys.stderr)
+
+    def summary(self, report: RunReport) -> None:
+        """Print what the run did."""
+        print("\n".join(summary_lines(report)))
+
+
+def summary_lines(report: RunReport) -> list[str]:
+    """Return the summary of a run, a line each."""
+    rate = report.asked / report.seconds if report.seconds and report.asked else 0.0
+    lines = [
+        f"{report.papers} papers: {report.asked} asked, {report.cached} already done,"
+        f" {len(report.failed)} failed  ({report.seconds:.1f} s"
+        + (f", {1 / rate:.1f} s a paper)" if rate else ")")
+    ]
+    if report.facts:
+        counts = ", ".join(f"{count} {kind}" for kind, count in report.facts.items())
+        lines.append(f"facts: {counts}")
+    if report.missing:
+        counts = ", ".join(f"{count} {kind}" for kind, count in report.missing.items())
+        lines.append(f"not found in the text (kept, left out of the views): {counts}")
+    if report.usage.calls and report.asked:
+        usage = report.usage
+        lines.append(
+            f"tokens: {usage.input_tokens:,} in ({usage.cached_tokens:,} from the prompt cache),"
+            f" {usage.output_tokens:,} out; {usage.output_tokens / report.asked:.0f} out a paper,"
+            f" {usage.calls} calls"
+        )
+    lines += _problem_lines(report) + _failure_lines(report)
+    lines += [f"note: {note}" for note in report.notes]
+    lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
+    return [safe_text(line) for line in lines]
+
+
+def _problem_lines(report: RunReport) -> list[str]:
+    """Tell what the feed had that is no paper."""
+    counts = Counter(problem["reason"] for problem in report.problems)
+    lines = []
+    for reason, count in counts.items():
+        first = next(p for p in report.problems if p["reason"] == reason)
+        lines.append(f"feed: {count} {reason} (first at {first['location']}: {first['message']})")
+    return lines
+
+
+def _failure_lines(report: RunReport) -> list[str]:
+    """Tell which papers failed, by class, with the next step."""
+    from extract.report import NEXT_STEP
+
+    lines = []
+    counts = Counter(f.failure.failure_class for f in report.failed)
+    for failure_class, count in counts.most_common():
+        lines.append(f"failed: {count} {failure_class}: {NEXT_STEP[failure_class]}")
+        listed = [f for f in report.failed if f.failure.failure_class == failure_class]
+        for failed in listed[:LISTED]:
+            lines.append(f"  {failed.paper_id}  {failed.title[:60]}: {failed.failure.message[:200]}")
+        if count > LISTED:
+            lines.append(f"  and {count - LISTED} more: select * from completions where"
+                         f" failure_class = '{failure_class}'")
+    return lines

@@ -1,0 +1,81 @@
+"""`paperfacts run`: a feed in, facts in the database, a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def run_feed(
+    feed: str,
+    *,
+    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    model: str | None = None,
+    base_url: str | None = None,
+    mode: str | None = None,
+    task: str = "facts",
+    trust_code: bool = False,
+    format: str | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    concurrency: int | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Extract the facts of every paper of FEED into a database.
+
+    A rerun asks nothing that is answered already. Exit code 3 when some papers failed.
+
+    Parameters
+    ----------
+    feed
+        Feed file (digest, RSS, Atom, BibTeX, RIS, PubMed XML, JSON, JSONL, CSV, TSV, Parquet,
+        gzipped or not), or - for standard input.
+    db
+        Database file; made where it is not there.
+    model
+        local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
+    base_url
+        URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
+    mode
+        How a hosted model is held to the schema: tools, json_schema or responses.
+    task
+        What to extract: facts, or a folder with schema.yaml and prompt.md.
+    trust_code
+        Let a schema.py of that folder run.
+    format
+        Format of the feed, where it is not found out.
+    limit
+        Papers to take from the feed at most.
+    retry_failed
+        Ask again for papers that failed for good.
+    concurrency
+        Calls at a time; 1 for local models, 8 for hosted ones by default.
+    json_
+        Print the report as JSON.
+    """
+    from extract.cli.progress import RunWatch
+    from extract.models import find_model
+    from extract.pipeline import RunOptions, run
+    from extract.tasks import load_task
+
+    chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
+    options = RunOptions(
+        feed=feed,
+        database=db,
+        format=format,
+        limit=limit,
+        retry_failed=retry_failed,
+        concurrency=concurrency,
+    )
+    print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    with RunWatch() as watch:
+        report = run(options, chosen, watch=watch, progress=watch.fetching)
+    if json_:
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
+    else:
+        watch.summary(report)
+    return report.exit_code

@@ -1,0 +1,303 @@
+"""From an answer to facts: every name, number and sentence tied to the characters that state it.
+
+Promises that nothing is dropped: what cannot be tied to the text is a fact with the alignment
+`missing` and a reason. Pure functions over values; the same answer and text give the same
+facts, so a database can be derived again from its completions.
+
+Not here: asking again. An answer that does not validate never comes this far.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from extract.evidence import (
+    Alignment,
+    PaperText,
+    acronym_pairs,
+    align,
+    join_names,
+    mentions,
+    name_key,
+)
+from extract.evidence.find import find_spans
+from extract.metrics import find_metric
+from extract.numbers import is_relative, parse_quantity
+from extract.task import RecordKind, Task, TaskField
+
+DERIVATION = "d1"
+"""Changes whenever the same answer would give other facts: stored answers are derived again."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One row: its record kind, its place in the answer, and its columns by name.
+
+    `sentence`, `span_start` and `span_end` are None where the alignment is `missing`; offsets
+    are in the abstract, or in the title where `sentence` is 0.
+    """
+
+    kind: str
+    position: int
+    sentence: int | None
+    span_start: int | None
+    span_end: int | None
+    alignment: str
+    reason: str | None
+    evidence: str | None
+    columns: dict[str, Any] = field(default_factory=dict)
+    refs: dict[str, tuple[str, int] | None] = field(default_factory=dict)
+    """For each reference: the kind and position of the record it names, None where unknown."""
+
+
+@dataclass(frozen=True)
+class MentionRow:
+    """One place where a named record of the list `kind` stands."""
+
+    kind: str
+    position: int
+    sentence: int
+    span_start: int
+    span_end: int
+    surface: str
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """The facts of one answer, and every mention of its names."""
+
+    facts: tuple[Fact, ...]
+    mentions: tuple[MentionRow, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many facts could not be tied to the text."""
+        return sum(fact.alignment == "missing" for fact in self.facts)
+
+
+def ground(
+    task: Task,
+    answer: Mapping[str, Sequence[Row]],
+    text: PaperText,
+    example_values: frozenset[str] = frozenset(),
+) -> Grounded:
+    """Tie *answer* to *text*; *example_values* are those of the prompt's own examples."""
+    facts: list[Fact] = []
+    found: list[MentionRow] = []
+    names: dict[str, dict[str, tuple[int, str]]] = {}
+    # Named lists first: the others refer to their entries.
+    order = sorted(task.kinds, key=lambda kind: kind.per is not None)
+    for kind in order:
+        rows = [dict(row) for row in answer.get(kind.name, ())]
+        if kind.per is None and (key := kind.first("verbatim")):
+            rows, names[kind.name] = _joined(kind, key, rows, text)
+            found += _mentions(kind, key, rows, text)
+        placed = list(_facts(kind, rows, text, names))
+        facts += [_unless_leaked(fact, kind, example_values) for fact in placed]
+    return Grounded(tuple(facts), tuple(found))
+
+
+def _joined(
+    kind: RecordKind, key: TaskField, rows: list[dict[str, Any]], text: PaperText
+) -> tuple[list[dict[str, Any]], dict[str, tuple[int, str]]]:
+    """Make one record of those that name one thing; index their names for references."""
+    aliases = kind.first("aliases")
+    records = [(row[key.name], row.get(aliases.name) or () if aliases else ()) for row in rows]
+    # Whatever the model calls an alias must stand in the text too.
+    records = [
+        (name, [a for a in own if align(a, text).grade != "missing"]) for name, own in records
+    ]
+    joined = join_names(records, acronym_pairs(text), text)
+    merged: list[dict[str, Any]] = []
+    index: dict[str, tuple[int, str]] = {}
+    for position, entry in enumerate(joined.entries):
+        members = [row for row, at in zip(rows, joined.index, strict=True) if at == position]
+        row = _merged(kind, members) | {key.name: entry.name}
+        if aliases:
+            row[aliases.name] = list(entry.aliases)
+        merged.append(row)
+        for form in (entry.name, *entry.aliases, *(m[key.name] for m in members)):
+            index.setdefault(name_key(form), (position, entry.name))
+    return merged, index
+
+
+def _merged(kind: RecordKind, members: list[dict[str, Any]]) -> dict[str, Any]:
+    """Merge records of one thing: the first says most, a choice falls to the one named first."""
+    row: dict[str, Any] = {}
+    for member in members:
+        for name, value in member.items():
+            if row.get(name) is None:
+                row[name] = value
+    for f in kind.fields:
+        if f.type == "choice" and len(members) > 1:
+            chosen = [m[f.name] for m in members if m.get(f.name) in f.choices]
+            row[f.name] = min(chosen, key=f.choices.index, default=row.get(f.name))
+    return row
+
+
+def _mentions(
+    kind: RecordKind, key: TaskField, rows: list[dict[str, Any]], text: PaperText
+) -> Iterator[MentionRow]:
+    """Yield every place of every name and alias."""
+    aliases = kind.first("aliases")
+    for position, row in enumerate(rows):
+        forms = [row[key.name], *(row.get(aliases.name, ()) if aliases else ())]
+        for m in mentions(forms, text):
+            yield MentionRow(kind.name, position, m.sentence, m.start, m.end, m.surface)
+
+
+def _facts(
+    kind: RecordKind,
+    rows: list[dict[str, Any]],
+    text: PaperText,
+    names: Mapping[str, Mapping[str, tuple[int, str]]],
+) -> Iterator[Fact]:
+    """Place the rows of one list, one after the other."""
+    taken: set[tuple[bool, int, int]] = set()
+    seen: set[tuple[int, str]] = set()
+    for position, row in enumerate(rows):
+        cited = row.get(kind.sentence.name) if kind.sentence else None
+        if kind.key is None:
+            place = _sentence_place(text, cited)
+            mark = (int(cited or 0), "")
+            if mark in seen:
+                continue
+            seen.add(mark)
+        else:
+            place = align(str(row.get(kind.key.name, "")), text, cited)
+            if kind.key.type == "quantity":
+                place = _next_free(str(row[kind.key.name]), text, place, taken)
+        evidence = text.sentence(place.sentence) if place.sentence is not None else None
+        columns: dict[str, Any] = {} if kind.key else {"text": evidence}
+        refs: dict[str, tuple[str, int] | None] = {}
+        for f in kind.fields:
+            if f.type == "ref":
+                columns[f.name], refs[f.name] = _reference(f, row.get(f.name), names)
+                continue
+            columns |= _columns(f, row.get(f.name), text, place)
+            if f.type == "verbatim" and f is not kind.key:
+                columns |= _side_span(f.name, row.get(f.name), text, place.sentence)
+        yield Fact(
+            kind.name,
+            position,
+            place.sentence,
+            place.start,
+            place.end,
+            place.grade,
+            place.reason,
+            evidence,
+            columns,
+            refs,
+        )
+
+
+def _sentence_place(text: PaperText, cited: Any) -> Alignment:
+    """Return the whole cited sentence, or missing where there is none of this number."""
+    if not isinstance(cited, int) or not text.has(cited):
+        return Alignment("missing", None, None, None, f"there is no sentence {cited}")
+    start, end = text.bounds(cited)
+    return Alignment("exact", cited, start, end, None)
+
+
+def _next_free(
+    value: str, text: PaperText, place: Alignment, taken: set[tuple[bool, int, int]]
+) -> Alignment:
+    """Give the second `50` of a sentence to the second row that says `50`."""
+    if place.sentence is None or place.start is None or place.end is None:
+        return place
+    in_title = place.sentence == 0
+    mark = (in_title, place.start, place.end)
+    if mark in taken and place.grade == "exact":
+        bounds = text.bounds(place.sentence)
+        for start, end in find_spans(value, text.passage(place.sentence), "exact", bounds):
+            if (in_title, start, end) not in taken:
+                place, mark = replace(place, start=start, end=end), (in_title, start, end)
+                break
+    taken.add(mark)
+    return place
+
+
+def _columns(
+    f: TaskField,
+    value: Any,
+    text: PaperText,
+    place: Alignment,
+) -> dict[str, Any]:
+    """Return the columns of one field."""
+    if f.type == "sentence":
+        return {}
+    if f.type == "quantity":
+        return _quantity_columns(f, value, text, place)
+    columns = {f.name: value}
+    if f.is_metric:
+        metric = find_metric(str(value)) if value is not None else None
+        columns[f"{f.name}_name"] = metric.name if metric else None
+        columns[f"{f.name}_higher_is_better"] = metric.higher_is_better if metric else None
+    return columns
+
+
+def _reference(
+    f: TaskField, value: Any, names: Mapping[str, Mapping[str, tuple[int, str]]]
+) -> tuple[Any, tuple[str, int] | None]:
+    """Return the name that the referred record is filed under, and which record it is."""
+    if value is None:
+        return None, None
+    at = names.get(f.target, {}).get(name_key(str(value)))
+    return (at[1], (f.target, at[0])) if at else (value, None)
+
+
+def _side_span(
+    name: str, value: Any, text: PaperText, sentence: int | None
+) -> dict[str, Any]:
+    """Return the span columns of a verbatim field that is not the row's key."""
+    if value is None:
+        return {f"{name}_{part}": None for part in ("sentence", "start", "end", "alignment")}
+    place = align(str(value), text, sentence)
+    return {
+        f"{name}_sentence": place.sentence,
+        f"{name}_start": place.start,
+        f"{name}_end": place.end,
+        f"{name}_alignment": place.grade,
+    }
+
+
+def _quantity_columns(
+    f: TaskField, value: Any, text: PaperText, place: Alignment
+) -> dict[str, Any]:
+    """Return a number as written and its typed columns."""
+    prefix = "" if f.name == "value" else f"{f.name}_"
+    if value is None:
+        parts: tuple[Any, ...] = (None,) * 6
+    else:
+        around = text.sentence(place.sentence) if place.sentence is not None else ""
+        quantity = parse_quantity(str(value), around)
+        relative = is_relative(quantity, around) if around else quantity.relative
+        parts = (
+            quantity.number,
+            quantity.low,
+            quantity.high,
+            quantity.unit,
+            quantity.comparator if quantity.shape != "unread" else None,
+            relative,
+        )
+    keys = ("number", "low", "high", "unit", "comparator", "relative")
+    return {f.name: value} | {prefix + key: part for key, part in zip(keys, parts, strict=True)}
+
+
+def _unless_leaked(fact: Fact, kind: RecordKind, example_values: frozenset[str]) -> Fact:
+    """Name the prompt's example as the reason where a value was copied from there."""
+    if fact.alignment != "missing" or kind.key is None:
+        return fact
+    if str(fact.columns.get(kind.key.name)) in example_values:
+        return replace(fact, reason="example")
+    return fact
+
+
+def digest(*parts: str) -> str:
+    """Return a short name for a sequence of strings."""
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=10).hexdigest()

@@ -1,0 +1,110 @@
+"""What a run did: counts, failures with their next step, and what it cost.
+
+Not here: how it looks on a terminal (`extract.cli.progress`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from extract.completion import Failure, Usage
+
+NEXT_STEP = {
+    "truncated": "the answer was longer than the model's limit; try another model",
+    "filtered": "the provider's content filter refused it; try another model",
+    "refused": "the model refused; try another model",
+    "empty_response": "run again with --retry-failed",
+    "bad_envelope": "check --base-url; then run again",
+    "schema_invalid": "run again with --retry-failed, or try another model",
+    "too_long": "the abstract does not fit the model; try one with a longer context",
+    "too_large": "the provider's answer passed the size limit; try another model",
+    "empty_input": "the feed has no abstract for it",
+    "rate_limited": "run the same command again later",
+    "timeout": "run the same command again",
+    "transport": "check the connection and run the same command again",
+    "server_error": "run the same command again later",
+    "bad_request": "read the message: the provider did not take the request",
+    "local_crash": "run the same command again; --verbose shows the model's last words",
+}
+
+
+@dataclass(frozen=True)
+class FailedPaper:
+    """A paper without facts, and why."""
+
+    paper_id: str
+    title: str
+    failure: Failure
+
+
+@dataclass
+class RunReport:
+    """The figures of one run. `facts` counts grounded ones by kind, `missing` the others."""
+
+    run_id: str
+    feed: str
+    database: str
+    model: str
+    task: str
+    papers: int = 0
+    cached: int = 0
+    asked: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[FailedPaper] = field(default_factory=list)
+    facts: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    stopped_by: str | None = None
+    notes: list[str] = field(default_factory=list)
+    total: int | None = None
+
+    def add_usage(self, usage: Usage) -> None:
+        """Count the tokens and calls of one paper."""
+        self.usage = Usage(
+            self.usage.input_tokens + usage.input_tokens,
+            self.usage.output_tokens + usage.output_tokens,
+            self.usage.cached_tokens + usage.cached_tokens,
+            self.usage.calls + usage.calls,
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 some papers failed."""
+        return 3 if self.failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as data, for `--json`."""
+        return {
+            "schema_version": 1,
+            "run_id": self.run_id,
+            "feed": self.feed,
+            "database": self.database,
+            "model": self.model,
+            "task": self.task,
+            "papers": self.papers,
+            "cached": self.cached,
+            "asked": self.asked,
+            "facts": dict(self.facts),
+            "ungrounded": dict(self.missing),
+            "failed": [
+                {"paper_id": f.paper_id, "title": f.title, **_failure(f.failure)}
+                for f in self.failed
+            ],
+            "problems": self.problems,
+            "usage": asdict(self.usage),
+            "seconds": round(self.seconds, 3),
+            "stopped_by": self.stopped_by,
+            "notes": self.notes,
+        }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "class": failure.failure_class,
+        "message": failure.message,
+        "next_step": NEXT_STEP[failure.failure_class],
+        "attempts": failure.attempts,
+    }
