@@ -251,9 +251,7 @@ def _reference(
     return (at[1], (f.target, at[0])) if at else (value, None)
 
 
-def _side_span(
-    name: str, value: Any, text: PaperText, sentence: int | None
-) -> dict[str, Any]:
+def _side_span(name: str, value: Any, text: PaperText, sentence: int | None) -> dict[str, Any]:
     """Return the span columns of a verbatim field that is not the row's key."""
     if value is None:
         return {f"{name}_{part}": None for part in ("sentence", "start", "end", "alignment")}
@@ -300,4 +298,6 @@ def _unless_leaked(fact: Fact, kind: RecordKind, example_values: frozenset[str])
 
 def digest(*parts: str) -> str:
     """Return a short name for a sequence of strings."""
-    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=10).hexdigest()
+    return hashlib.blake2b(
+        "\x1f".join(parts).encode("utf-8", "replace"), digest_size=10
+    ).hexdigest()

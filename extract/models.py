@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 DEFAULT = "local/smollm2-135m"
 
 LOCAL_MAX_TOKENS = 1500
+# A small model that has named a thing likes to name it again until the list is full. DRY makes
+# the second repetition of a whole row unlikely; the prompt lies outside its window, so copying
+# long names from it stays free.
+NO_LOOPS = (
+    ("dry_multiplier", 2.0),
+    ("dry_base", 1.75),
+    ("dry_allowed_length", 8),
+    ("dry_penalty_last_n", 192),
+    ("dry_sequence_breakers", ("\n",)),
+)
 LOCAL_MAX_CHARS = 9_000
 """Characters of a paper that fit a local model's 4,096 tokens beside its answer."""
 HOSTED_MAX_CHARS = 200_000
@@ -74,7 +84,9 @@ class Model:
             # A gateway's key has a name of its own: the provider's key is not sent to a stranger.
             key = os.environ.get("PAPERFACTS_API_KEY")
             secret = SecretStr(key) if key else None
-            return Endpoint("openai", name or provider, self.base_url, secret, self.recipe.mode or None)
+            return Endpoint(
+                "openai", name or provider, self.base_url, secret, self.recipe.mode or None
+            )
         endpoint = Endpoint(provider, name, None, None, self.recipe.mode or None)
         key = os.environ.get(endpoint.key_variable)
         if not key:
@@ -108,7 +120,7 @@ def _local(name: str, task: Task) -> Model:
     registered = local_model(name.removeprefix("local/"))
     has_adapter = registered.adapter_for(task.name) is not None
     style = "tuned" if has_adapter and "tuned" in task.prompts else "compact"
-    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS)
+    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS)
     recipe = Recipe(task, name, registered.model_id(task.name), style, "", sampling)
     return Model(name, recipe, LOCAL_MAX_CHARS)
 
@@ -128,7 +140,10 @@ def limits_for(model: Model, concurrency: int | None) -> Limits:
 
     if model.is_local:
         return Limits(
-            call_timeout_s=300, total_timeout_s=600, max_attempts=2, max_reasks=0,
+            call_timeout_s=300,
+            total_timeout_s=600,
+            max_attempts=2,
+            max_reasks=0,
             concurrency=concurrency or 1,
         )
     return Limits(concurrency=concurrency or 8)

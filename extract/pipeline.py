@@ -1,6 +1,6 @@
 """The way through: read, ask, ground, store.
 
-    feed file ──read──> Paper ──ask──> Completion ──validate──> answer ──ground──> facts ──store──> DuckDB
+    feed ─read─> Paper ─ask─> Completion ─validate─> answer ─ground─> facts ─store─> DuckDB
 
 Papers come in chunks. What a chunk's papers need is read from the database alone: nothing where
 their current facts come from this very recipe, grounding where a completion is stored, a call
@@ -15,7 +15,7 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -87,7 +87,10 @@ Watch = Callable[[RunReport], None]
 
 
 def run(
-    options: RunOptions, model: Model, *, watch: Watch = lambda report: None,
+    options: RunOptions,
+    model: Model,
+    *,
+    watch: Watch = lambda report: None,
     progress: Progress = silent,
 ) -> RunReport:
     """Extract a feed into a database and return what was done.
@@ -135,7 +138,7 @@ class _Run:
         """Run to the end, to an error or to a signal, and leave a row in `runs` that says so."""
         state, code = "failed", 1
         try:
-            with Writer(self.database) as writer, _signals(asyncio.current_task()) as stopped:
+            with Writer(self.database) as writer, Signals(asyncio.current_task()) as stopped:
                 self.writer = writer
                 try:
                     async with AsyncExitStack() as stack:
@@ -187,7 +190,7 @@ class _Run:
     def _store_papers(self, papers: list[Paper], hashes: dict[str, str]) -> None:
         """Write the papers that are new, changed, or new in this feed."""
         known = self.database.known_papers([p.paper_id for p in papers])
-        rows = []
+        rows: list[Mapping[str, Any]] = []
         for paper in papers:
             old_hash, feeds = known.get(paper.paper_id, ("", []))
             if old_hash == hashes[paper.paper_id] and self.feed.source in feeds:
@@ -211,7 +214,9 @@ class _Run:
                 self.watch(self.report)
             elif known and known["status"] == "failed" and not self._is_retried(known):
                 failure = Failure(known["failure_class"], known["failure_message"])
-                self.report.failed.append(FailedPaper(todo.paper.paper_id, todo.paper.title, failure))
+                self.report.failed.append(
+                    FailedPaper(todo.paper.paper_id, todo.paper.title, failure)
+                )
             else:
                 to_ask.append(todo)
         if to_ask:
@@ -271,9 +276,7 @@ class _Run:
             answer = answer_rows(self.recipe.answer(content, todo.shown))
         except ValueError:
             return False
-        grounded = ground(
-            self.recipe.task, answer, todo.text, self.recipe.prompt.example_values
-        )
+        grounded = ground(self.recipe.task, answer, todo.text, self.recipe.prompt.example_values)
         extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)
         batch = Batch(
             current=[
@@ -411,9 +414,7 @@ class _Asking:
         self.asker = await self.stack.enter_async_context(Asker(endpoint, self.limits))
 
 
-def fact_rows(
-    todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_id: str
-) -> Batch:
+def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_id: str) -> Batch:
     """Return the rows of one extraction: itself, its facts and its mentions."""
     paper_id = todo.paper.paper_id
 
@@ -534,7 +535,7 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((e for e in flat if isinstance(e, PaperfactsError)), flat[0])
 
 
-class _signals:
+class Signals:
     """Turns SIGINT and SIGTERM into the end of *task*; a second signal ends at once."""
 
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
@@ -563,4 +564,3 @@ class _signals:
         loop = asyncio.get_running_loop()
         for number in self.installed:
             loop.remove_signal_handler(number)
-

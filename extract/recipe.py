@@ -99,5 +99,3 @@ class Recipe:
 def answer_rows(answer: BaseModel) -> dict[str, list[dict[str, Any]]]:
     """Return an answer as plain lists of rows."""
     return answer.model_dump(mode="python")
-
-

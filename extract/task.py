@@ -221,5 +221,3 @@ def _check_references(task: Task) -> None:
                     "which is no list of named records of this answer",
                     hint=f"Lists of this answer: {', '.join(names)}.",
                 )
-
-

@@ -194,12 +194,12 @@ def _check_prompt(path: Path, text: str) -> None:
 
 def _check_views(path: Path, sql: str) -> None:
     """Refuse statements that do anything but create a view."""
-    import duckdb
+    from extract.store.statements import split_statements
 
     try:
-        statements = [s.query for s in duckdb.extract_statements(sql)]
-    except duckdb.Error as error:
-        raise TaskError(f"{path}: {str(error).splitlines()[0]}") from error
+        statements = split_statements(sql)
+    except ValueError as error:
+        raise TaskError(f"{path}: {error}") from error
     for number, statement in enumerate(statements, 1):
         bare = _COMMENTS.sub("", statement, count=1)
         if not _VIEW.match(bare):

@@ -156,7 +156,7 @@ def _annotation(value: Any, place: _Place) -> tuple[Any, Any]:
         value = {"type": value}
     entry = _mapping(value, place, {"type", "optional", "description", "choices", "of"})
     kind = entry.get("type")
-    if kind not in get_args(FieldType):
+    if not isinstance(kind, str) or kind not in get_args(FieldType):
         raise (place / "type").error("is no type", f"Types: {', '.join(get_args(FieldType))}.")
     for key, owner in (("choices", "choice"), ("of", "ref")):
         if (key in entry) != (kind == owner):

@@ -74,7 +74,7 @@ Ref = _Ref()
 
 
 class Record(BaseModel):
-    """One fact of one kind. Unknown keys are an error: a model that invents a field is asked again."""
+    """One fact of one kind. Unknown keys are an error: who invents a field is asked again."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 

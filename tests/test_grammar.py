@@ -49,7 +49,7 @@ def accepts(grammar: str, text: str) -> bool:
 
     def piece(token: str) -> str:
         if token.startswith('"'):
-            return re.escape(json.loads(token))
+            return re.escape(str(json.loads(token)))
         if token in _TERMINALS:
             return _TERMINALS[token]
         return pattern(token) if token in rules else token.strip()
@@ -122,9 +122,9 @@ def test_an_encoded_answer_is_in_the_grammar(answer: dict[str, list[dict[str, An
             {"name": "ViT", "is_new": False, "weight": -0.5, "sentence": 0},
         ),
         (
-            "{value: quantity, on: {type: verbatim, optional: true}, sentence: sentence}",
+            "{value: quantity, unit: {type: verbatim, optional: true}, sentence: sentence}",
             "per: quantity, ",
-            {"value": "95.9\\%", "on": "A", "sentence": 1},
+            {"value": "95.9\\%", "unit": "A", "sentence": 1},
         ),
         (
             "{name: verbatim, a: {type: text, optional: true}, b: text, sentence: sentence}",
@@ -189,7 +189,7 @@ def answered(server: LocalServer, wire: CompactWire, shown: ShownPaper) -> str:
         "messages": prompt.messages(shown.text),
         "grammar": compact_grammar(wire, shown),
         "temperature": 0,
-        "max_tokens": 256,
+        "max_tokens": 600,
     }
     request = urllib.request.Request(
         f"{server.base_url}/chat/completions",
@@ -211,8 +211,12 @@ def test_a_local_model_writes_what_can_be_read() -> None:
         weights = ensure_weights(local_model("smollm2-135m"))
     except ModelError as error:
         pytest.skip(f"the weights of smollm2-135m cannot be had: {error}")
+    notes = wire_of("{is_new: flag, weight: number, sentence: sentence}")
     with LocalServer(weights, settings=ServerSettings(context_per_slot=2048)) as server:
         content = answered(server, FACTS, SHOWN)
+        other = answered(server, notes, SHOWN)
+        assert [] == server.dropped_grammars()
 
+    assert accepts(compact_grammar(notes, SHOWN), other)
     assert accepts(compact_grammar(FACTS, SHOWN), content)
     assert list(FACTS.decode(content, SHOWN)) == ["methods", "datasets", "results", "claims"]

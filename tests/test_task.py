@@ -19,8 +19,6 @@ from extract.schemas.markers import (
 )
 from extract.task import RecordKind, TaskError, describe
 
-Per = ClassVar[Literal["sentence", "quantity"] | None]
-
 
 class Thing(Record):
     """A thing."""
@@ -38,21 +36,23 @@ class Thing(Record):
 
 
 class ByQuantity(Record):
-    PER: Per = "quantity"
+    PER: ClassVar[Literal["sentence", "quantity"] | None] = "quantity"
 
 
 class BySentence(Record):
-    PER: Per = "sentence"
+    PER: ClassVar[Literal["sentence", "quantity"] | None] = "sentence"
 
 
 def answer(**kinds: Any) -> type[BaseModel]:
     """Return an answer model with these lists."""
-    return create_model("Sample", __base__=Answer, **{k: (v, ...) for k, v in kinds.items()})
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in kinds.items()}
+    return create_model("Sample", __base__=Answer, **fields)
 
 
 def record(base: type[Record] = Record, **fields: Any) -> Any:
     """Return a list of a record with these required fields."""
-    made = create_model("Row", __base__=base, **{k: (v, ...) for k, v in fields.items()})
+    required: dict[str, Any] = {name: (kind, ...) for name, kind in fields.items()}
+    made = create_model("Row", __base__=base, **required)
     return list[made]  # type: ignore[valid-type]  # made at run time
 
 

@@ -162,6 +162,7 @@ def test_llama_cpp_computes_what_peft_computes(tmp_path: Path):
     from extract.training.lora import load_base
 
     tokenizer, base = load_base(weights)
+    torch.nn.Module.float(base)  # transformers' own float() refuses what was once quantised
     settings = peft.LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj"])
     model = peft.get_peft_model(base, settings, autocast_adapter_dtype=False).eval()
     torch.manual_seed(0)
@@ -169,7 +170,7 @@ def test_llama_cpp_computes_what_peft_computes(tmp_path: Path):
     with torch.no_grad():
         for name, parameter in state.items():
             if "lora_B" in name:
-                parameter.copy_(torch.randn_like(parameter) * 0.1)
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
         ids = tokenizer(TEXT)["input_ids"]
         logits = model(input_ids=torch.tensor([ids])).logits[0, -1].float()
     expected = logits.log_softmax(-1)

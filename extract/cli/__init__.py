@@ -17,7 +17,10 @@ COMMANDS = {
     "sql": ("extract.cli.querying:sql", "Query the database with one read-only statement."),
     "show": ("extract.cli.showing:show_paper", "Show a paper with its evidence highlighted."),
     "export": ("extract.cli.exporting:export", "Write a table to JSONL, CSV or Parquet."),
-    "audit": ("extract.cli.auditing:audit", "Say which numbers of the papers no fact accounts for."),
+    "audit": (
+        "extract.cli.auditing:audit",
+        "Say which numbers of the papers no fact accounts for.",
+    ),
     "eval": ("extract.cli.evaluating:evaluate_model", "Score a model or database against gold."),
     "models": ("extract.cli.models:list_models", "List the local models."),
 }

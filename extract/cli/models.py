@@ -27,7 +27,9 @@ def list_models(*, json_: Annotated[bool, Parameter(name="--json")] = False) -> 
             "default": DEFAULT == f"local/{m.name}",
             "title": m.title,
             "megabytes": round(m.bytes / 1e6),
-            "adapter": f"{m.adapter.for_task} ({m.adapter.bytes / 1e6:.0f} MB)" if m.adapter else None,
+            "adapter": f"{m.adapter.for_task} ({m.adapter.bytes / 1e6:.0f} MB)"
+            if m.adapter
+            else None,
             "licence": m.licence,
             "sha256": m.sha256,
             "fetched": (folder / m.file).is_file(),

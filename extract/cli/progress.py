@@ -131,9 +131,13 @@ def _failure_lines(report: RunReport) -> list[str]:
     for failure_class, count in counts.most_common():
         lines.append(f"failed: {count} {failure_class}: {NEXT_STEP[failure_class]}")
         listed = [f for f in report.failed if f.failure.failure_class == failure_class]
-        for failed in listed[:LISTED]:
-            lines.append(f"  {failed.paper_id}  {failed.title[:60]}: {failed.failure.message[:200]}")
+        lines += [
+            f"  {each.paper_id}  {each.title[:60]}: {each.failure.message[:200]}"
+            for each in listed[:LISTED]
+        ]
         if count > LISTED:
-            lines.append(f"  and {count - LISTED} more: select * from completions where"
-                         f" failure_class = '{failure_class}'")
+            lines.append(
+                f"  and {count - LISTED} more: select * from completions where"
+                f" failure_class = '{failure_class}'"
+            )
     return lines

@@ -36,9 +36,7 @@ _STARTED_IN = os.getpid()
 
 
 @contextmanager
-def connected(
-    path: Path, *, wait_s: float = LOCK_WAIT_S
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database for reading and writing; raise `StoreError` for whatever goes wrong."""
     import duckdb
 
@@ -46,6 +44,9 @@ def connected(
         raise StoreError("the database was opened in a forked process", hint="Use spawn.")
     if path.suffix in (".csv", ".json", ".jsonl", ".parquet", ".txt", ".tsv"):
         raise StoreError(f"{path} has the name of a data file", hint="Name it papers.duckdb.")
+    if path.stem == "history" or path.stem.startswith("task_"):
+        # DuckDB names the database after its file, and could not tell it from these schemas.
+        raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
     connection = _open(path, time.monotonic() + wait_s)
     try:
         yield connection
@@ -86,6 +87,8 @@ def written_error(path: Path, error: Exception) -> StoreError:
             hint="Check the disk, then run the same command again: earlier rows are safe.",
         )
     if "No such file or directory" in words or "Cannot open file" in words:
-        return StoreError(f"{path} cannot be written: {words.splitlines()[0]}",
-                          hint="Check that the folder exists and may be written to.")
+        return StoreError(
+            f"{path} cannot be written: {words.splitlines()[0]}",
+            hint="Check that the folder exists and may be written to.",
+        )
     return store_error(path, words)

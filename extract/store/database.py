@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -96,12 +96,16 @@ class Database:
                 connection.execute(statement)
             self._check_version(connection)
             claimed = dict(
-                connection.execute("select kind, min(task) from task_kinds group by kind").fetchall()
+                connection.execute(
+                    "select kind, min(task) from task_kinds group by kind"
+                ).fetchall()
             )
             self._check_columns(connection)
             for statement in task_statements(self.task, claimed):
                 connection.execute(statement)
             if self.task.views:
+                # A task may come from a stranger: its views read this file and no other.
+                connection.execute("set enable_external_access = false")
                 connection.execute(self.task.views)
             _insert(connection, "task_kinds", TABLES["task_kinds"][0], self._kinds(), "or replace")
             _insert(connection, "metrics", TABLES["metrics"][0], _metric_rows(), "or replace")
@@ -156,7 +160,9 @@ class Database:
             for column, type_ in fact_columns(kind).items():
                 if types and column not in types:
                     table = history_table(self.task.name, kind.name)
-                    connection.execute(f"alter table {table} add column {identifier(column)} {type_}")
+                    connection.execute(
+                        f"alter table {table} add column {identifier(column)} {type_}"
+                    )
                 elif types and types[column] != type_:
                     raise StoreError(
                         f"{self.path}: column {column} of {self.task.name}.{kind.name} is"
@@ -200,7 +206,8 @@ class Database:
         """Return which of these extractions are stored."""
         with connected(self.path) as connection:
             rows = connection.execute(
-                "select extraction_id from extractions where extraction_id in (select unnest($ids))",
+                "select extraction_id from extractions"
+                " where extraction_id in (select unnest($ids))",
                 {"ids": list(ids)},
             ).fetchall()
         return {row[0] for row in rows}
@@ -267,7 +274,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _metric_rows() -> Iterable[Row]:
+def _metric_rows() -> list[Row]:
     return [
         {
             "metric_name": metric.name,

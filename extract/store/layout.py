@@ -6,8 +6,8 @@ compares the two. A task's columns follow from the markers of its schema.
     papers completions extractions runs mentions metrics    tables of every database
     current_extractions                                     which extraction of a paper counts
     history.TASK_KIND                                       every fact ever derived
-    TASK.KIND, and KIND where no other task claims it       views of the current, grounded facts
-    TASK.KIND_all                                           the same with the `missing` ones
+    task_TASK.KIND, and KIND where it is free               views of the current, grounded facts
+    task_TASK.KIND_all                                      the same with the `missing` ones
 
 Not here: connections (`connection`) and what is written when (`database`).
 """
@@ -194,6 +194,15 @@ def _field_columns(f: TaskField, *, is_key: bool) -> Columns:
     return columns
 
 
+def task_schema(task: str) -> str:
+    """Return the quoted name of the schema that holds a task's views.
+
+    It is not the bare name: DuckDB calls a database after its file, and `facts.results` would
+    mean two things in a file called facts.duckdb.
+    """
+    return identifier(f"task_{task}")
+
+
 def history_table(task: str, kind: str) -> str:
     """Return the quoted name of the table that keeps every fact of a kind."""
     return f"history.{identifier(f'{task}_{kind}')}"
@@ -218,7 +227,7 @@ def task_statements(task: Task, claimed: dict[str, str]) -> list[str]:
 
     *claimed* says which task the plain view of a kind belongs to already.
     """
-    schema = identifier(task.name)
+    schema = task_schema(task.name)
     statements = [f"create schema if not exists {schema}"]
     for kind in task.kinds:
         table = history_table(task.name, kind.name)
@@ -232,8 +241,7 @@ def task_statements(task: Task, claimed: dict[str, str]) -> list[str]:
             " join main.current_extractions c on c.extraction_id = f.extraction_id"
         )
         statements.append(
-            f"create or replace view {name} as select * from {every}"
-            " where alignment <> 'missing'"
+            f"create or replace view {name} as select * from {every} where alignment <> 'missing'"
         )
         if claimed.get(kind.name, task.name) == task.name:
             statements.append(

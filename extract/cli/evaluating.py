@@ -1,0 +1,153 @@
+"""`paperfacts eval`: figures of a model or a database against annotated abstracts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from extract.task import Task
+
+
+def evaluate_model(
+    gold: Path,
+    *,
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    task: str = "facts",
+    trust_code: bool = False,
+    limit: int | None = None,
+    errors: bool = False,
+    most: int | None = 40,
+    format: Literal["table", "markdown"] = "table",
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Compare extracted facts with annotated abstracts and print precision, recall and F1.
+
+    With --db alone a database is compared as it is; otherwise the annotated abstracts are
+    extracted first (into --db where given, so that a second time costs nothing).
+
+    Parameters
+    ----------
+    gold
+        Annotated abstracts, one JSON object a line.
+    db
+        Database to compare, or to extract into with --model.
+    model
+        Model to run on the annotated abstracts; the default model where --db is left out.
+    base_url
+        URL of a server that speaks the OpenAI protocol.
+    task
+        The task that was annotated.
+    trust_code
+        Let a schema.py of the task's folder run.
+    limit
+        Annotated abstracts to take at most, the first ones of the file.
+    errors
+        List each miss and false find with its sentence, the most frequent first.
+    most
+        Groups of misses that --errors lists at most.
+    format
+        How the table is printed.
+    json_
+        Print all figures as JSON.
+    """
+    from extract.evaluation import (
+        evaluate,
+        evaluation_document,
+        find_misses,
+        group_misses,
+        misses_document,
+        misses_text,
+        read_annotations,
+        table_markdown,
+        table_text,
+    )
+    from extract.tasks import load_task
+
+    chosen = load_task(task, trust_code=trust_code)
+    annotated = read_annotations(gold, chosen)
+    if limit is not None:
+        annotated = dict(list(annotated.items())[:limit])
+    if db is not None and model is None:
+        predicted = _from_database(db, chosen, annotated)
+    else:
+        predicted = _from_model(db, chosen, annotated, model, base_url)
+    evaluation = evaluate(annotated, predicted, chosen)
+    groups = group_misses(evaluation) if errors else []
+    if json_:
+        document = evaluation_document(evaluation)
+        if errors:
+            document["misses"] = misses_document(groups)
+            document["misses_total"] = len(find_misses(evaluation))
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+        return 0
+    print(table_markdown(evaluation) if format == "markdown" else table_text(evaluation))
+    if errors:
+        print()
+        print(misses_text(groups, most=most))
+    return 0
+
+
+def _from_database(
+    db: Path, task: Task, annotated: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Return what a database says of the annotated papers, found by their text or id."""
+    from extract.papers import storable
+    from extract.store.reading import annotated_papers
+
+    stored = annotated_papers(db, task)
+    by_text = {(row["title"], row["abstract"]): row for row in stored.values()}
+    found: dict[str, Mapping[str, Any]] = {}
+    for key, paper in annotated.items():
+        text = (storable(paper["title"])[0], storable(paper["abstract"])[0])
+        row = by_text.get(text) or stored.get(key)
+        if row is not None:
+            found[key] = row
+    if len(found) < len(annotated):
+        missing = len(annotated) - len(found)
+        print(
+            f"paperfacts: {missing} of {len(annotated)} annotated papers are not in {db};"
+            " they count as empty",
+            file=sys.stderr,
+        )
+    return found
+
+
+def _from_model(
+    db: Path | None,
+    task: Task,
+    annotated: Mapping[str, Mapping[str, Any]],
+    model: str | None,
+    base_url: str | None,
+) -> dict[str, Mapping[str, Any]]:
+    """Extract the annotated abstracts and return what came out."""
+    from extract.cli.progress import RunWatch, summary_lines
+    from extract.models import find_model
+    from extract.pipeline import RunOptions, run
+
+    chosen = find_model(model, task, base_url=base_url)
+    print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="paperfacts-eval-") as folder:
+        feed = Path(folder) / "annotated.jsonl"
+        with feed.open("w", encoding="utf-8") as lines:
+            for key, paper in annotated.items():
+                row = {"id": key, "title": paper["title"], "abstract": paper["abstract"]}
+                lines.write(json.dumps(row) + "\n")
+        database = db or Path(folder) / "eval.duckdb"
+        with RunWatch() as watch:
+            report = run(
+                RunOptions(feed=str(feed), database=database, format="jsonl"),
+                chosen,
+                watch=watch,
+                progress=watch.fetching,
+            )
+        print("\n".join(summary_lines(report)[:4]), file=sys.stderr)
+        return _from_database(database, task, annotated)

@@ -1,0 +1,79 @@
+"""What the database says about papers, as plain values: their text, facts and mentions.
+
+Reads go through the same child process as people's queries, under the same limits on what a
+statement may do. Not here: people's own SQL (`query`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from extract.store.layout import identifier, task_schema
+from extract.store.query import run_query
+from extract.task import Task
+
+Row = dict[str, Any]
+
+
+def rows_of(db: Path, sql: str) -> list[Row]:
+    """Return the rows of one statement, each as a dictionary."""
+    result = run_query(db, sql, max_rows=None, timeout_s=300)
+    names = [column.name for column in result.columns]
+    return [dict(zip(names, row, strict=True)) for row in result.rows]
+
+
+def literal(text: str) -> str:
+    """Quote *text* as a SQL string; the query's child process takes no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def papers(db: Path, where: str = "true") -> list[Row]:
+    """Return the stored papers that a condition picks."""
+    return rows_of(db, f"select * from papers where {where} order by paper_id")
+
+
+def facts(db: Path, task: Task, *, missing: bool = False) -> Iterator[tuple[str, list[Row]]]:
+    """Yield each record kind with its current facts, in the order of the answers."""
+    for kind in task.kinds:
+        name = f"{task_schema(task.name)}.{identifier(kind.name + ('_all' if missing else ''))}"
+        yield kind.name, rows_of(db, f"select * from {name} order by paper_id, position")
+
+
+def annotated_papers(db: Path, task: Task) -> dict[str, Row]:
+    """Return the database as annotations in the format of `paperfacts eval`, by paper id.
+
+    Papers without an extraction of this task are left out: they were not looked at.
+    """
+    extracted = (
+        f"paper_id in (select paper_id from current_extractions where task = {literal(task.name)})"
+    )
+    found: dict[str, Row] = {}
+    for paper in papers(db, extracted):
+        found[paper["paper_id"]] = {
+            "id": paper["paper_id"],
+            "title": paper["title"],
+            "abstract": paper["abstract"],
+            "sentences": [list(span) for span in paper["sentence_spans"]],
+            **{kind.name: [] for kind in task.kinds},
+        }
+    for kind, rows in facts(db, task):
+        names = [f.name for f in task.kind(kind).fields]
+        for row in rows:
+            if row["paper_id"] in found:
+                found[row["paper_id"]][kind].append({name: row.get(name) for name in names})
+    return found
+
+
+def one_paper(db: Path, wanted: str) -> Sequence[Row]:
+    """Return the papers that *wanted* may mean: an id, its beginning, or words of a title."""
+    text = literal(wanted)
+    for condition in (
+        f"paper_id = {text}",
+        f"starts_with(paper_id, {text})",
+        f"contains(lower(title), lower({text}))",
+    ):
+        if rows := papers(db, condition):
+            return rows
+    return []
