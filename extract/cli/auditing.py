@@ -45,15 +45,15 @@ def audit(
     open_numbers: list[dict[str, Any]] = []
     for paper_id, report in reports.items():
         counts.update(report.counts)
-        for number in report.unaccounted:
-            open_numbers.append(
-                {
-                    "paper_id": paper_id,
-                    "value": number.value,
-                    "sentence": number.sentence,
-                    "sentence_text": number.sentence_text,
-                }
-            )
+        open_numbers.extend(
+            {
+                "paper_id": paper_id,
+                "value": number.value,
+                "sentence": number.sentence,
+                "sentence_text": number.sentence_text,
+            }
+            for number in report.unaccounted
+        )
     total = sum(counts.values())
     share = 1 - counts["unaccounted"] / total if total else 1.0
     if json_:

@@ -24,7 +24,7 @@ def check_gguf(path: Path, *, expected_bytes: int | None = None) -> None:
     except OSError as error:
         raise ModelError(
             f"the model file {path} cannot be read: {error.strerror}",
-            hint="Name a GGUF file with --model-file, or fetch one with: paperfacts models fetch",
+            hint="Check the path, or name a model that `paperfacts models` lists with --model.",
         ) from error
     if len(head) < 8 or head[:4] != MAGIC:
         raise ModelError(
