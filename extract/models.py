@@ -32,9 +32,9 @@ LOCAL_MAX_TOKENS = 1500
 # the second repetition of a whole row unlikely; the prompt lies outside its window, so copying
 # long names from it stays free.
 NO_LOOPS = (
-    ("dry_multiplier", 2.0),
+    ("dry_multiplier", 0.8),
     ("dry_base", 1.75),
-    ("dry_allowed_length", 8),
+    ("dry_allowed_length", 12),
     ("dry_penalty_last_n", 192),
     ("dry_sequence_breakers", ("\n",)),
 )

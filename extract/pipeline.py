@@ -59,7 +59,7 @@ class Stopped(PaperfactsError):
 
     def __init__(self, name: str, report: RunReport) -> None:
         super().__init__(
-            f"stopped by {name}: {report.papers - len(report.failed)} papers done and written",
+            f"stopped by {name}: {report.asked + report.cached} papers done and written",
             hint="Run the same command again to go on; nothing is asked twice.",
         )
         self.exit_code = 130 if name == "SIGINT" else 143

@@ -26,7 +26,7 @@ NEXT_STEP = {
     "transport": "check the connection and run the same command again",
     "server_error": "run the same command again later",
     "bad_request": "read the message: the provider did not take the request",
-    "local_crash": "run the same command again; --verbose shows the model's last words",
+    "local_crash": "run the same command again, with less else running on the machine",
 }
 
 

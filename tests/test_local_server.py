@@ -252,4 +252,4 @@ def test_a_missing_file_is_told_as_missing(tmp_path: Path):
     assert str(caught.value) == (
         f"the model file {tmp_path / 'none.gguf'} cannot be read: No such file or directory"
     )
-    assert "--model-file" in caught.value.hint
+    assert "paperfacts models" in caught.value.hint

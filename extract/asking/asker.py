@@ -227,6 +227,6 @@ def _wait_too_long(wait_s: float, endpoint: Endpoint) -> WaitTooLong:
     wait = f"{wait_s // 3600:.0f} h" if wait_s >= 3600 else f"{wait_s / 60:.0f} min"
     return WaitTooLong(
         f"{endpoint.place} asks to wait {wait}; rerun to resume",
-        hint="What was answered is kept. A longer --max-wait waits within the run.",
+        hint="What was answered is kept: run the same command again later.",
         wait_s=wait_s,
     )

@@ -20,6 +20,7 @@ def run_feed(
     task: str = "facts",
     trust_code: bool = False,
     format: str | None = None,
+    columns: Annotated[list[str] | None, Parameter(name="--columns")] = None,
     limit: int | None = None,
     retry_failed: bool = False,
     concurrency: int | None = None,
@@ -48,6 +49,9 @@ def run_feed(
         Let a schema.py of that folder run.
     format
         Format of the feed, where it is not found out.
+    columns
+        Which column of a table, or key of a JSON record, is which field: abstract=Summary. May
+        be given several times; fields are id, title, abstract, url, published, authors, venue.
     limit
         Papers to take from the feed at most.
     retry_failed
@@ -67,6 +71,7 @@ def run_feed(
         feed=feed,
         database=db,
         format=format,
+        columns=_columns(columns or []),
         limit=limit,
         retry_failed=retry_failed,
         concurrency=concurrency,
@@ -79,3 +84,13 @@ def run_feed(
     else:
         watch.summary(report)
     return report.exit_code
+
+
+def _columns(pairs: list[str]) -> dict[str, str] | None:
+    """Read `field=column` pairs; None where there are none."""
+    from extract.errors import InputError
+
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise InputError(f"--columns {wrong[0]}", hint="Write it as --columns abstract=Summary.")
+    named = (pair.partition("=") for pair in pairs)
+    return {field: column for field, _, column in named} or None

@@ -54,7 +54,7 @@ def fetch(model: LocalModel, target: Path, progress: Progress, origins: Origins)
         f"the weights of {model.name} could not be fetched. " + "; ".join(failures),
         hint=f"Run again to go on where it stopped. Without a network, copy {model.file} "
         f"({model.bytes:,} bytes, SHA-256 {model.sha256}) into a folder and name the folder in "
-        f"{MODELS_VARIABLE}; or use a GGUF file of your own with --model-file.",
+        f"{MODELS_VARIABLE}.",
     )
 
 

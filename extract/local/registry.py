@@ -95,7 +95,7 @@ def local_model(name: str) -> LocalModel:
     if name not in models:
         raise InputError(
             f"there is no local model {name!r}",
-            hint=f"Known are: {', '.join(models)}; or name a GGUF file with --model-file.",
+            hint=f"Known are: {', '.join(models)}.",
         )
     return models[name]
 

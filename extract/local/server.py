@@ -34,7 +34,7 @@ DEATH_GRACE_S = 0.5
 LOG_TAIL_BYTES = 16_384
 SPIN_COUNT = "1000"
 NO_LLAMA = "Install the local model's engine: pip install xllamacpp; or choose another model."
-NO_START = "Remove the weights, and the next run fetches them again; or choose another model."
+NO_START = "Choose another model; this lists them, and the folder of the weights: paperfacts models"
 
 
 class LocalServer:

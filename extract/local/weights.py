@@ -5,7 +5,7 @@ processes that want the same weights fetch them once. A file with a wrong hash i
 and never overwritten unseen: it is put aside as `.bad`.
 
 Not here: where the bytes come from (`fetching.py`), and the user's own GGUF file, which needs no
-registry and no hash (`--model-file`).
+registry and no hash.
 """
 
 from __future__ import annotations

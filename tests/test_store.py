@@ -1,0 +1,147 @@
+"""The database gives back what it was given, whatever that was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from extract.errors import StoreError
+from extract.store.database import Batch, Database
+from extract.store.query import run_query
+from extract.store.writer import Writer
+from extract.tasks import load_task
+
+TASK = load_task()
+
+
+def database(path: Path) -> Database:
+    """Return a prepared database of the built-in task."""
+    prepared = Database(path, TASK)
+    prepared.prepare()
+    return prepared
+
+
+def without_mentions(path: Path) -> Database:
+    """Return a database that takes no mentions."""
+    store = database(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("drop table mentions")
+    return store
+
+
+def paper(paper_id: str, **columns: Any) -> dict[str, Any]:
+    """Return the row of a paper."""
+    return {"paper_id": paper_id, "title": "T", "abstract": "A", "text_hash": "h"} | columns
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("'; drop table papers; --", "'; drop table papers; --"),
+        ('"quoted" \\" \\u0041 {"a": [1]}', '"quoted" \\" \\u0041 {"a": [1]}'),
+        ("$rows ? :x %s {0}", "$rows ? :x %s {0}"),
+        ("a\x00b", "a\ufffdb"),
+        ("a\ud800b", "a\ufffdb"),
+        ("line\nline\ttab\r\x1b[31m", "line\nline\ttab\r\x1b[31m"),
+        ("née 東京 🦆 e\u0301 \u202e", "née 東京 🦆 e\u0301 \u202e"),
+        ("", ""),
+        ("null", "null"),
+        ("x" * 1_000_000, "x" * 1_000_000),
+    ],
+    ids="sql json placeholders nul surrogate control unicode empty null long".split(),
+)
+def test_hostile_text_comes_back_as_it_was(tmp_path: Path, given: str, stored: str) -> None:
+    """Only NUL and lone surrogates, which no database takes, are replaced."""
+    store = database(tmp_path / "papers.duckdb")
+
+    store.write(Batch(papers=[paper("p", title=given, authors=[given, "x"], feeds=[given])]))
+
+    with duckdb.connect(str(store.path), read_only=True) as connection:
+        row = connection.execute("select title, authors, feeds from papers").fetchone()
+    assert (stored, [stored, "x"], [stored]) == row
+
+
+def test_an_id_is_found_whatever_it_is_made_of(tmp_path: Path) -> None:
+    """Ids are bound, never pasted into a statement."""
+    store = database(tmp_path / "papers.duckdb")
+    store.write(Batch(papers=[paper("o'id\"; --", feeds=["f"])]))
+
+    assert {"o'id\"; --": ("h", ["f"])} == store.known_papers(["o'id\"; --", "other"])
+
+
+def test_a_batch_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Rows that the database does not take keep out the rest of their batch."""
+    store = without_mentions(tmp_path / "papers.duckdb")
+
+    with pytest.raises(StoreError):
+        store.write(Batch(papers=[paper("p")], mentions=[{"sentence": 1}]))
+
+    assert {} == store.known_papers(["p"])
+
+
+def test_the_writer_has_written_everything_when_it_ends(tmp_path: Path) -> None:
+    """Leaving the block is a flush."""
+    store = database(tmp_path / "papers.duckdb")
+    with Writer(store) as writer:
+        for number in range(300):
+            writer.put(Batch(papers=[paper(str(number))]))
+
+    assert 300 == len(store.known_papers([str(number) for number in range(300)]))
+
+
+def test_a_failed_write_ends_the_writer(tmp_path: Path) -> None:
+    """What the database said is raised, and not lost with the thread."""
+    store = without_mentions(tmp_path / "papers.duckdb")
+
+    with pytest.raises(StoreError), Writer(store) as writer:
+        writer.put(Batch(mentions=[{"sentence": 1}]))
+
+
+def test_a_database_of_a_newer_version_is_left_untouched(tmp_path: Path) -> None:
+    """It is refused with the way out, and not a byte of it changes."""
+    path = tmp_path / "papers.duckdb"
+    database(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("update meta set schema_version = 99, tool_version = '9.9'")
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match=r"written by paperfacts 9\.9") as caught:
+        Database(path, TASK).prepare()
+
+    assert "pip install --upgrade paperfacts" in caught.value.hint
+    assert before == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    "facts.duckdb results.duckdb odd'name.duckdb main.duckdb system.duckdb temp.duckdb".split(),
+)
+def test_a_database_may_be_called_almost_anything(tmp_path: Path, name: str) -> None:
+    """The name of the file, which DuckDB takes for the catalog's, hides no table or view."""
+    store = database(tmp_path / name)
+    store.write(Batch(papers=[paper("p")]))
+
+    assert {"p": ("h", [])} == store.known_papers(["p"])
+    assert [(0,)] == run_query(store.path, "select count(*) from task_facts.results").rows
+    assert [(0,)] == run_query(store.path, "select count(*) from results_best").rows
+
+
+@pytest.mark.parametrize("name", ["papers.csv", "history.duckdb", "task_facts.duckdb"])
+def test_a_name_that_would_mislead_is_refused(tmp_path: Path, name: str) -> None:
+    """The hint says which name to take."""
+    with pytest.raises(StoreError) as caught:
+        database(tmp_path / name)
+
+    assert "Name it papers.duckdb." == caught.value.hint
+    assert not (tmp_path / name).exists()
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """The message names the file, the hint the folder."""
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        database(tmp_path / "no" / "papers.duckdb")
+
+    assert "folder" in caught.value.hint
