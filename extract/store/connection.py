@@ -11,6 +11,7 @@ descriptor of it would drop DuckDB's lock without a word.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,10 @@ LOCK_WAIT_S = 45.0
 
 _STARTED_IN = os.getpid()
 
+# The run and its writer are threads of one process. DuckDB refuses a file that is being closed
+# in one thread and opened in another ("Unique file handle conflict"), so they take turns.
+_TURN = threading.Lock()
+
 
 @contextmanager
 def connected(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -47,16 +52,17 @@ def connected(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.Duc
     if path.stem == "history" or path.stem.startswith("task_"):
         # DuckDB names the database after its file, and could not tell it from these schemas.
         raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
-    connection = _open(path, time.monotonic() + wait_s)
-    try:
-        yield connection
-    except duckdb.Error as error:
-        raise written_error(path, error) from error
-    finally:
+    with _TURN:
+        connection = _open(path, time.monotonic() + wait_s)
         try:
-            connection.close()
+            yield connection
         except duckdb.Error as error:
             raise written_error(path, error) from error
+        finally:
+            try:
+                connection.close()
+            except duckdb.Error as error:
+                raise written_error(path, error) from error
 
 
 def _open(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
