@@ -209,7 +209,10 @@ class _Run:
         to_ask: list[Todo] = []
         for todo in todos:
             known = stored.get(todo.key)
-            if known and known["status"] == "ok" and self._ground(todo, known["content"]):
+            is_answered = known is not None and known["status"] == "ok"
+            batch = self._ground(todo, known["content"]) if known and is_answered else None
+            if batch is not None:
+                self.writer.put(batch)
                 self.report.cached += 1
                 self.watch(self.report)
             elif known and known["status"] == "failed" and not self._is_retried(known):
@@ -264,18 +267,20 @@ class _Run:
                 self._fail(each.paper, each.key, each.request, outcome)
         else:
             row = self._completion_row(todo.key, todo.request) | _completed(outcome)
-            self.writer.put(Batch(completions=[row]))
+            # One batch: an answer and its facts are committed together or not at all.
+            batch = Batch(completions=[row])
             for each in group:
-                self._ground(each, outcome.content)
+                batch.add(self._ground(each, outcome.content) or Batch())
+            self.writer.put(batch)
             self.report.asked += len(group)
         self.watch(self.report)
 
-    def _ground(self, todo: Todo, content: str) -> bool:
-        """Derive and store the facts of one answer; False where the answer is no answer now."""
+    def _ground(self, todo: Todo, content: str) -> Batch | None:
+        """Return the rows of one answer's facts; None where the answer is no answer now."""
         try:
             answer = answer_rows(self.recipe.answer(content, todo.shown))
         except ValueError:
-            return False
+            return None
         grounded = ground(self.recipe.task, answer, todo.text, self.recipe.prompt.example_values)
         extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)
         batch = Batch(
@@ -289,11 +294,10 @@ class _Run:
         )
         if not self.database.extraction_ids([extraction]):
             batch.add(fact_rows(todo, grounded, extraction, self.recipe.ask_id, self.report.run_id))
-        self.writer.put(batch)
         for fact in grounded.facts:
             counter = self.report.missing if fact.alignment == "missing" else self.report.facts
             counter[fact.kind] += 1
-        return True
+        return batch
 
     def _fail(self, paper: Paper, key: str, request: Request | None, failure: Failure) -> None:
         """Keep a failure as a row, and list it in the report."""
