@@ -3,10 +3,11 @@
 "From 74.3 to 78.1, +3.8" states a value, another, and their difference; one of the three is wrong
 where they do not agree. Points and a relative change are both tried, with the tolerance that the
 written digits give. The rules are conservative: a contradiction is said only where the words or
-the methods join the two values, and every reading of the gap fails; what is left is not
+the subjects join the two values, and every reading of the gap fails; what is left is not
 checkable.
 
-Not here: factors ("3x faster"), and gaps over several values ("up to", "on average").
+Not here: factors ("3x faster"), gaps over several values ("up to", "on average"), and which
+records of a task are gaps and values (`extract.gapplan`).
 """
 
 from __future__ import annotations
@@ -31,11 +32,19 @@ _COMPARES = re.compile(
 )
 _ANOTHER_CLAUSE = re.compile(r"(?i:;|\band\b|\bwhile\b|\bwhereas\b|\bbut\b|\bwhich\b)")
 _GAP_CHARS = 60
+# What has more numbers or characters is a list or a fault, where nothing joins two values and
+# looking at all pairs takes time.
+_MOST_ROWS = 24
+_LONGEST_SENTENCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class StatedNumber:
-    """What a row of results says, as far as gaps are concerned."""
+    """What a row says, as far as gaps are concerned.
+
+    *subject* has the number, *baseline* is what it is compared with, and *measure* and *setting*
+    must be one where two numbers are compared. `position` is the row's place in its list.
+    """
 
     value: str
     number: float | None
@@ -45,10 +54,11 @@ class StatedNumber:
     sentence_text: str = ""
     relative: bool | None = None
     comparator: str = "="
-    metric: str | None = None
-    dataset: str | None = None
-    method: str | None = None
+    measure: str | None = None
+    setting: str | None = None
+    subject: str | None = None
     baseline: str | None = None
+    position: int = 0
 
 
 Pair = tuple[StatedNumber, StatedNumber]
@@ -72,13 +82,13 @@ class GapCheck:
 
 
 def read_stated(row: Mapping[str, Any]) -> StatedNumber:
-    """Return a row of the `results` table as a stated number.
+    """Return a row of written values as a stated number.
 
     Where the row has no `relative`, the words beside the value decide.
     """
     text = str(row.get("sentence_text") or "")
     quantity = parse_quantity(str(row["value"]), text)
-    named = {key: row.get(key) for key in ("metric", "dataset", "method", "baseline")}
+    named = {key: row.get(key) for key in ("measure", "setting", "subject", "baseline")}
     relative = row.get("relative")
     return StatedNumber(
         value=str(row["value"]),
@@ -94,10 +104,30 @@ def read_stated(row: Mapping[str, Any]) -> StatedNumber:
 
 
 def check_gaps(rows: Iterable[StatedNumber]) -> list[GapCheck]:
-    """Check each stated gap among the results of one paper, in their order."""
-    stated = list(rows)
-    values = [row for row in stated if _is_value(row)]
-    return [_check(row, values) for row in stated if row.kind == "delta"]
+    """Check each stated gap among the numbers of one paper, in their order."""
+    by_sentence: dict[int, list[StatedNumber]] = {}
+    deltas: list[StatedNumber] = []
+    for row in rows:
+        by_sentence.setdefault(row.sentence, []).append(row)
+        if row.kind == "delta":
+            deltas.append(row)
+    return [_check(delta, _values_near(delta, by_sentence)) for delta in deltas]
+
+
+def _values_near(
+    delta: StatedNumber, by_sentence: Mapping[int, Sequence[StatedNumber]]
+) -> list[StatedNumber]:
+    """Return the values of the gap's sentence and of those beside it, none where it is a list."""
+    near: list[StatedNumber] = []
+    if len(delta.sentence_text) > _LONGEST_SENTENCE:
+        return near
+    for number in range(delta.sentence - 1, delta.sentence + 2):
+        rows = by_sentence.get(number, ())
+        if len(rows) <= _MOST_ROWS:
+            near += [row for row in rows if _is_value(row)]
+        elif number == delta.sentence:
+            return []
+    return near
 
 
 def _is_value(row: StatedNumber) -> bool:
@@ -125,33 +155,34 @@ def _pairs(delta: StatedNumber, values: Sequence[StatedNumber]) -> list[Pair]:
     """Return the pairs of values that the gap could join.
 
     Those of its own sentence; where that has fewer than two values, those of the sentences
-    beside it that are told of different methods.
+    beside it that are told of different subjects.
     """
     beside = [row for row in values if row.sentence == delta.sentence]
     if len(beside) > 1:
         return [pair for pair in combinations(beside, 2) if _may_join(delta, pair)]
-    near = [row for row in values if abs(row.sentence - delta.sentence) <= 1]
     return [
-        pair for pair in combinations(near, 2) if _may_join(delta, pair) and _differ_in_method(pair)
+        pair
+        for pair in combinations(values, 2)
+        if _may_join(delta, pair) and _differ_in_subject(pair)
     ]
 
 
 def _may_join(delta: StatedNumber, pair: Pair) -> bool:
-    """Say whether unit, measure, data and methods let the gap be that of the two values."""
+    """Say whether unit, measure, setting and subjects let the gap be that of the two values."""
     one, other = pair
     units = {one.unit, other.unit}
     # "From 74.3 to 78.1%" leaves the first one's unit out.
     has_one_unit = len(units) == 1 or units == {None, "%"}
-    datasets = {row.dataset.casefold() for row in (delta, *pair) if row.dataset}
+    settings = {row.setting.casefold() for row in (delta, *pair) if row.setting}
     return (
         has_one_unit
-        and len(datasets) <= 1
-        and all(_same_metric(a.metric, b.metric) for a, b in combinations((delta, *pair), 2))
-        and _fits_methods(delta, pair)
+        and len(settings) <= 1
+        and all(_same_measure(a.measure, b.measure) for a, b in combinations((delta, *pair), 2))
+        and _fits_subjects(delta, pair)
     )
 
 
-def _same_metric(one: str | None, other: str | None) -> bool:
+def _same_measure(one: str | None, other: str | None) -> bool:
     """Say whether two measures may be one: either is unknown, or one contains the other."""
     if not one or not other:
         return True
@@ -159,29 +190,29 @@ def _same_metric(one: str | None, other: str | None) -> bool:
     return left in right or right in left
 
 
-def _fits_methods(delta: StatedNumber, pair: Pair) -> bool:
-    """Say whether the gap's method or baseline is one of those of the two values."""
-    wanted = {name.casefold() for name in (delta.method, delta.baseline) if name}
-    given = {row.method.casefold() for row in pair if row.method}
+def _fits_subjects(delta: StatedNumber, pair: Pair) -> bool:
+    """Say whether the gap's subject or baseline is one of those of the two values."""
+    wanted = {name.casefold() for name in (delta.subject, delta.baseline) if name}
+    given = {row.subject.casefold() for row in pair if row.subject}
     return len(given) < 2 or not wanted or bool(wanted & given)
 
 
-def _differ_in_method(pair: Pair) -> bool:
-    one, other = (row.method for row in pair)
+def _differ_in_subject(pair: Pair) -> bool:
+    one, other = (row.subject for row in pair)
     return bool(one and other) and one != other
 
 
 def _is_joined(delta: StatedNumber, pair: Pair) -> bool:
-    """Say whether the text joins the two values: "from A to B", or two methods compared."""
+    """Say whether the text joins the two values: "from A to B", or two subjects compared."""
     one, other = pair
     text = delta.sentence_text
     if _goes_from_to(text, one.value, other.value) or _goes_from_to(text, other.value, one.value):
         return True
-    if not _differ_in_method(pair):
+    if not _differ_in_subject(pair):
         return False
     if one.sentence == other.sentence == delta.sentence:
         return _COMPARES.search(text) is not None
-    return {one.method, other.method} == {delta.method, delta.baseline}
+    return {one.subject, other.subject} == {delta.subject, delta.baseline}
 
 
 def _goes_from_to(text: str, one: str, other: str) -> bool:

@@ -24,11 +24,13 @@ from extract.evidence import (
     name_key,
 )
 from extract.evidence.find import find_spans
+from extract.gapplan import gap_plan
+from extract.gaps import GapCheck, check_gaps
 from extract.metrics import find_metric
 from extract.numbers import is_relative, parse_quantity
 from extract.task import RecordKind, Task, TaskField
 
-DERIVATION = "d1"
+DERIVATION = "d2"
 """Changes whenever the same answer would give other facts: stored answers are derived again."""
 
 Row = Mapping[str, Any]
@@ -53,6 +55,8 @@ class Fact:
     columns: dict[str, Any] = field(default_factory=dict)
     refs: dict[str, tuple[str, int] | None] = field(default_factory=dict)
     """For each reference: the kind and position of the record it names, None where unknown."""
+    confidence: float | None = None
+    """The model's own probability of the record, where its answer came with probabilities."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,15 @@ class MentionRow:
 
 @dataclass(frozen=True)
 class Grounded:
-    """The facts of one answer, and every mention of its names."""
+    """The facts of one answer, every mention of its names, and what became of its stated gaps.
+
+    The positions in `gaps` are those of facts of the list `gap_kind`.
+    """
 
     facts: tuple[Fact, ...]
     mentions: tuple[MentionRow, ...]
+    gaps: tuple[GapCheck, ...] = ()
+    gap_kind: str = ""
 
     @property
     def missing(self) -> int:
@@ -85,8 +94,12 @@ def ground(
     answer: Mapping[str, Sequence[Row]],
     text: PaperText,
     example_values: frozenset[str] = frozenset(),
+    confidence: Mapping[str, Sequence[float]] | None = None,
 ) -> Grounded:
-    """Tie *answer* to *text*; *example_values* are those of the prompt's own examples."""
+    """Tie *answer* to *text*; *example_values* are those of the prompt's own examples.
+
+    *confidence* has a probability for every row of the lists that it has.
+    """
     facts: list[Fact] = []
     found: list[MentionRow] = []
     names: dict[str, dict[str, tuple[int, str]]] = {}
@@ -94,18 +107,39 @@ def ground(
     order = sorted(task.kinds, key=lambda kind: kind.per is not None)
     for kind in order:
         rows = [dict(row) for row in answer.get(kind.name, ())]
+        sure = (confidence or {}).get(kind.name, ())
         if kind.per is None and (key := kind.first("verbatim")):
-            rows, names[kind.name] = _joined(kind, key, rows, text)
+            rows, names[kind.name], at = _joined(kind, key, rows, text)
+            sure = _surest(sure, at)
             found += _mentions(kind, key, rows, text)
-        placed = list(_facts(kind, rows, text, names))
+        placed = _facts(kind, rows, text, names)
+        if len(sure) == len(rows):
+            placed = (replace(fact, confidence=sure[fact.position]) for fact in placed)
         facts += [_unless_leaked(fact, kind, example_values) for fact in placed]
-    return Grounded(tuple(facts), tuple(found))
+    return Grounded(tuple(facts), tuple(found), *_gaps(task, facts))
+
+
+def _gaps(task: Task, facts: Sequence[Fact]) -> tuple[tuple[GapCheck, ...], str]:
+    """Check the gaps that grounded facts state; return them and the list that they are of."""
+    plan = gap_plan(task)
+    if plan is None:
+        return (), ""
+    numbers = [
+        stated
+        for fact in facts
+        if fact.kind == plan.kind and fact.sentence is not None
+        if (stated := plan.stated(fact.position, fact.sentence, fact.evidence or "", fact.columns))
+    ]
+    return tuple(check_gaps(numbers)), plan.kind
 
 
 def _joined(
     kind: RecordKind, key: TaskField, rows: list[dict[str, Any]], text: PaperText
-) -> tuple[list[dict[str, Any]], dict[str, tuple[int, str]]]:
-    """Make one record of those that name one thing; index their names for references."""
+) -> tuple[list[dict[str, Any]], dict[str, tuple[int, str]], tuple[int, ...]]:
+    """Make one record of those that name one thing; index their names for references.
+
+    Also say for each row which record it became.
+    """
     aliases = kind.first("aliases")
     records = [(row[key.name], row.get(aliases.name) or () if aliases else ()) for row in rows]
     # Whatever the model calls an alias must stand in the text too.
@@ -123,7 +157,14 @@ def _joined(
         merged.append(row)
         for form in (entry.name, *entry.aliases, *(m[key.name] for m in members)):
             index.setdefault(name_key(form), (position, entry.name))
-    return merged, index
+    return merged, index, joined.index
+
+
+def _surest(sure: Sequence[float], at: Sequence[int]) -> list[float]:
+    """Return the highest probability among the rows that became each record."""
+    if len(sure) != len(at):
+        return []
+    return [max(c for c, p in zip(sure, at, strict=True) if p == n) for n in sorted(set(at))]
 
 
 def _merged(kind: RecordKind, members: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,11 +6,13 @@ Not here: the tables themselves (`extract.store.layout`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from extract.completion import Completion, Failure
+from extract.gapplan import TABLE as GAPS_TABLE
+from extract.gaps import GapCheck, StatedNumber
 from extract.grounding import DERIVATION, Grounded, digest
 from extract.papers import Paper
 from extract.recipe import Recipe
@@ -22,7 +24,7 @@ from extract.todo import Todo
 
 
 def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_id: str) -> Batch:
-    """Return the rows of one extraction: itself, its facts and its mentions."""
+    """Return the rows of one extraction: itself, its facts, its mentions and its checked gaps."""
     paper_id = todo.paper.paper_id
 
     def fact_id(kind: str, position: int) -> str:
@@ -61,6 +63,7 @@ def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_
                 "alignment": fact.alignment,
                 "reason": fact.reason,
                 "evidence": fact.evidence,
+                "confidence": fact.confidence,
                 "completion_key": todo.key,
                 **columns,
             }
@@ -78,7 +81,33 @@ def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_
                 "surface": m.surface,
             }
         )
+    if grounded.gaps:
+        same = {"extraction_id": extraction, "paper_id": paper_id}
+        batch.facts[GAPS_TABLE] = [
+            same | _gap_row(check, lambda row: fact_id(grounded.gap_kind, row.position))
+            for check in grounded.gaps
+        ]
     return batch
+
+
+def _gap_row(check: GapCheck, fact_id: Callable[[StatedNumber], str]) -> dict[str, Any]:
+    """Return the columns of a checked gap."""
+    row = {
+        "fact_id": fact_id(check.delta),
+        "value": check.delta.value,
+        "stated": check.stated,
+        "verdict": check.verdict,
+        "expected": check.expected,
+        "reading": check.reading,
+    }
+    for end, number in (("low", check.low), ("high", check.high)):
+        if number is not None:
+            row |= {
+                f"{end}_id": fact_id(number),
+                f"{end}_value": number.value,
+                end: number.number,
+            }
+    return row
 
 
 def paper_row(paper: Paper, text_hash: str, feeds: Sequence[str]) -> dict[str, Any]:

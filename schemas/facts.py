@@ -98,6 +98,18 @@ class Facts(Answer):
         "parts": {"scores": {"of": "results", "without": {"kind": "size"}}},
     }
 
+    #: Which results state a gap between two others: it is checked against them.
+    GAPS: ClassVar[dict[str, str]] = {
+        "of": "results",
+        "by": "kind",
+        "gap": "delta",
+        "value": "score",
+        "measure": "metric",
+        "setting": "dataset",
+        "subject": "method",
+        "baseline": "baseline",
+    }
+
     methods: list[Method]
     datasets: list[Dataset]
     results: list[Result]

@@ -50,3 +50,21 @@ select c.type, c.text, p.title, c.paper_id, c.sentence
 from task_facts.claims c
 join papers p using (paper_id)
 order by c.type, c.paper_id, c.sentence;
+
+-- Stated gaps that are not the gap between the two values they join, with their sentence.
+create or replace view results_that_contradict_themselves as
+select
+    g.paper_id,
+    p.title,
+    g.value as stated_gap,
+    g.low_value,
+    g.high_value,
+    g.expected,
+    g.reading,
+    r.evidence,
+    g.fact_id
+from task_facts.gaps g
+join task_facts.results r using (fact_id)
+join papers p on p.paper_id = g.paper_id
+where g.verdict = 'contradiction'
+order by g.paper_id, r.position;

@@ -28,10 +28,10 @@ from extract.store.layout import (
     TABLES,
     Columns,
     base_statements,
-    fact_columns,
     history_table,
     identifier,
     task_statements,
+    task_tables,
 )
 from extract.task import Task
 
@@ -139,10 +139,10 @@ class Database:
         return [
             {
                 "task": self.task.name,
-                "kind": kind.name,
-                "columns": json.dumps({**fact_columns(kind), **views}),
+                "kind": kind,
+                "columns": json.dumps({**columns, **views}),
             }
-            for kind in self.task.kinds
+            for kind, columns in task_tables(self.task).items()
         ]
 
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -160,22 +160,22 @@ class Database:
 
     def _check_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Add the columns that a changed task has gained; refuse one that changed its type."""
-        for kind in self.task.kinds:
+        for kind, columns in task_tables(self.task).items():
             found = connection.execute(
                 "select column_name, data_type from duckdb_columns()"
                 " where schema_name = 'history' and table_name = ?",
-                [f"{self.task.name}_{kind.name}"],
+                [f"{self.task.name}_{kind}"],
             ).fetchall()
             types = dict(found)
-            for column, type_ in fact_columns(kind).items():
+            for column, type_ in columns.items():
                 if types and column not in types:
-                    table = history_table(self.task.name, kind.name)
+                    table = history_table(self.task.name, kind)
                     connection.execute(
                         f"alter table {table} add column {identifier(column)} {type_}"
                     )
                 elif types and types[column] != type_:
                     raise StoreError(
-                        f"{self.path}: column {column} of {self.task.name}.{kind.name} is"
+                        f"{self.path}: column {column} of {self.task.name}.{kind} is"
                         f" {types[column]}, and the task now says {type_}",
                         hint="Give the task another name, or use another database.",
                     )
@@ -190,16 +190,18 @@ class Database:
             ).fetchall()
         return {row[0]: (row[1], row[2] or []) for row in rows}
 
-    def current(self, paper_ids: Sequence[str]) -> dict[str, tuple[str, str, str, str]]:
-        """Return of each paper's current extraction: text hash, ask id, derivation, extraction."""
+    def current(self, paper_ids: Sequence[str]) -> dict[str, tuple[str, str, str, str, int, int]]:
+        """Return of each paper's current extraction: text hash, ask id, derivation, extraction,
+        and how many of its facts stand in the text and do not."""
         with connected(self.path) as connection:
             rows = connection.execute(
-                "select e.paper_id, e.text_hash, e.ask_id, e.derivation, e.extraction_id"
+                "select e.paper_id, e.text_hash, e.ask_id, e.derivation, e.extraction_id,"
+                " e.facts, e.missing"
                 " from current_extractions c join extractions e using (extraction_id)"
                 " where c.task = $task and c.paper_id in (select unnest($ids))",
                 {"task": self.task.name, "ids": list(paper_ids)},
             ).fetchall()
-        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+        return {row[0]: tuple(row[1:]) for row in rows}
 
     def completions(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the stored completions of these keys, failures too."""
@@ -233,10 +235,9 @@ class Database:
                 ("mentions", ""),
             ):
                 _insert(connection, name, TABLES[name][0], getattr(batch, name), mode)
-            for kind in self.task.kinds:
-                table = history_table(self.task.name, kind.name)
-                rows = batch.facts.get(kind.name, [])
-                _insert(connection, table, fact_columns(kind), rows, "")
+            for kind, columns in task_tables(self.task).items():
+                table = history_table(self.task.name, kind)
+                _insert(connection, table, columns, batch.facts.get(kind, []), "")
             if batch.papers:
                 connection.execute(_FORGET_CHANGED, {"ids": [p["paper_id"] for p in batch.papers]})
             columns = TABLES["current_extractions"][0]

@@ -8,12 +8,15 @@ compares the two. A task's columns follow from the markers of its schema.
     history.TASK_KIND                                       every fact ever derived
     task_TASK.KIND, and KIND where it is free               views of the current, grounded facts
     task_TASK.KIND_all                                      the same with the `missing` ones
+    history.TASK_gaps, task_TASK.gaps, and gaps             checked gaps, where a task has them
 
 Not here: connections (`connection`) and what is written when (`database`).
 """
 
 from __future__ import annotations
 
+from extract.gapplan import TABLE as GAPS_TABLE
+from extract.gapplan import gap_plan
 from extract.task import RecordKind, Task, TaskField
 
 SCHEMA_VERSION = 1
@@ -143,6 +146,7 @@ FACT: Columns = {
     "alignment": "VARCHAR",
     "reason": "VARCHAR",
     "evidence": "VARCHAR",
+    "confidence": "DOUBLE",
     "completion_key": "VARCHAR",
 }
 QUANTITY: Columns = {
@@ -152,6 +156,22 @@ QUANTITY: Columns = {
     "unit": "VARCHAR",
     "comparator": "VARCHAR",
     "relative": "BOOLEAN",
+}
+GAPS: Columns = {
+    "fact_id": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "paper_id": "VARCHAR",
+    "value": "VARCHAR",
+    "stated": "DOUBLE",
+    "verdict": "VARCHAR",
+    "expected": "DOUBLE",
+    "reading": "VARCHAR",
+    "low_id": "VARCHAR",
+    "low_value": "VARCHAR",
+    "low": "DOUBLE",
+    "high_id": "VARCHAR",
+    "high_value": "VARCHAR",
+    "high": "DOUBLE",
 }
 SIDE_SPAN: Columns = {
     "sentence": "INTEGER",
@@ -222,6 +242,12 @@ def _create(name: str, columns: Columns, key: str) -> str:
     return f"create table if not exists {name} ({body}{primary})"
 
 
+def task_tables(task: Task) -> dict[str, Columns]:
+    """Return the columns of each history table of a task: one per list, and its gaps."""
+    tables = {kind.name: fact_columns(kind) for kind in task.kinds}
+    return tables | ({GAPS_TABLE: GAPS} if gap_plan(task) else {})
+
+
 def task_statements(task: Task, claimed: dict[str, str]) -> list[str]:
     """Return the statements that make a task's tables and views.
 
@@ -229,22 +255,22 @@ def task_statements(task: Task, claimed: dict[str, str]) -> list[str]:
     """
     schema = task_schema(task.name)
     statements = [f"create schema if not exists {schema}"]
-    for kind in task.kinds:
-        table = history_table(task.name, kind.name)
-        columns = fact_columns(kind)
+    for kind, columns in task_tables(task).items():
+        table = history_table(task.name, kind)
         statements.append(_create(table, columns, ""))
         shown = ", ".join(f"f.{identifier(c)}" for c in columns if c not in ("extraction_id",))
-        every = f"{schema}.{identifier(kind.name + '_all')}"
-        name = f"{schema}.{identifier(kind.name)}"
-        statements.append(
-            f"create or replace view {every} as select {shown} from {table} f"
+        current = (
+            f"select {shown} from {table} f"
             " join main.current_extractions c on c.extraction_id = f.extraction_id"
         )
-        statements.append(
-            f"create or replace view {name} as select * from {every} where alignment <> 'missing'"
-        )
-        if claimed.get(kind.name, task.name) == task.name:
+        every = f"{schema}.{identifier(kind + '_all')}"
+        name = f"{schema}.{identifier(kind)}"
+        if "alignment" in columns:
+            statements.append(f"create or replace view {every} as {current}")
+            current = f"select * from {every} where alignment <> 'missing'"
+        statements.append(f"create or replace view {name} as {current}")
+        if claimed.get(kind, task.name) == task.name:
             statements.append(
-                f"create or replace view main.{identifier(kind.name)} as select * from {name}"
+                f"create or replace view main.{identifier(kind)} as select * from {name}"
             )
     return statements
