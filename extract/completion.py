@@ -26,6 +26,7 @@ FailureClass = Literal[
     "server_error",
     "bad_request",
     "local_crash",
+    "grammar_dropped",
 ]
 
 EXCERPT_CHARS = 500
@@ -40,13 +41,30 @@ class Usage:
     cached_tokens: int = 0
     calls: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One reply as the model gave it; `problem` is what ruled it out before its text was read."""
+
+    content: str
+    problem: str = ""
+
 
 @dataclass(frozen=True)
 class Completion:
     """The raw answer that was accepted, and what it took to get it.
 
     `content` is what the model wrote; `token_logprobs` its tokens with their natural-log
-    probability and the alternatives, where the model gave them.
+    probability and the alternatives, where the model gave them. `heard` has every reply that
+    was read, those that the model was asked to correct first; the last was accepted.
     """
 
     content: str
@@ -58,6 +76,7 @@ class Completion:
     request_id: str | None = None
     http_status: int | None = None
     token_logprobs: tuple[dict[str, Any], ...] | None = None
+    heard: tuple[Heard, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,3 +93,5 @@ class Failure:
     request_id: str | None = None
     is_transient: bool = False
     """True where asking again later may succeed: a rerun tries it again by itself."""
+    heard: tuple[Heard, ...] = ()
+    """The replies that were read, none of which was accepted."""

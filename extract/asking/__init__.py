@@ -8,6 +8,7 @@ the errors in `extract.asking.errors`, which are all `ModelError`s.
 """
 
 from extract.asking.asker import Asked, Asker
+from extract.asking.checking import checked
 from extract.asking.endpoint import Endpoint, Limits
 from extract.asking.errors import (
     KeyRejected,
@@ -35,4 +36,5 @@ __all__ = [
     "SchemaRefused",
     "Unreachable",
     "WaitTooLong",
+    "checked",
 ]

@@ -17,8 +17,8 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
-from extract.asking.answer_text import UnfitAnswer, fit_text
 from extract.asking.call import call
+from extract.asking.checking import checked
 from extract.asking.client import Line, open_line
 from extract.asking.descriptors import allow_open_files
 from extract.asking.endpoint import Endpoint, Limits
@@ -31,7 +31,7 @@ from extract.asking.question import Question, question_of
 from extract.asking.reask import reasked
 from extract.asking.reply import Reply
 from extract.asking.words import shown_words
-from extract.completion import EXCERPT_CHARS, Completion, Failure
+from extract.completion import EXCERPT_CHARS, Completion, Failure, Heard
 from extract.errors import ModelError
 from extract.request import Request
 
@@ -122,11 +122,9 @@ class Asker:
         question = question_of(request, answer_model, self._line)
         for reasks_left in range(self.limits.max_reasks, -1, -1):
             reply = await self._reply(self._line, question, tally)
+            tally.heard.append(Heard(reply.content, reply.problem))
             try:
-                if reply.problem:
-                    raise UnfitAnswer(reply.problem)
-                text, is_repaired = fit_text(reply.content)
-                answer = validate(text)
+                answer, text, is_repaired = checked(tally.heard[-1], validate)
             except ValueError as problem:
                 if reasks_left == 0:
                     raise _invalid(reply, problem) from None
@@ -183,7 +181,7 @@ class Asker:
             self._gate.shut(fault.stops)
             raise fault.stops from fault.__cause__
         self._gate.failed(fault)
-        return fault.as_failure(tally.usage())
+        return fault.as_failure(tally.usage(), tuple(tally.heard))
 
     def _completion(self, reply: Reply, text: str, is_repaired: bool, tally: Tally) -> Completion:
         """Return the completion of a reply that was accepted."""
@@ -197,6 +195,7 @@ class Asker:
             request_id=reply.request_id,
             http_status=reply.http_status,
             token_logprobs=reply.token_logprobs,
+            heard=tuple(tally.heard),
         )
 
     def _open(self) -> Line:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from extract.completion import EXCERPT_CHARS, Failure, FailureClass, Usage
+from extract.completion import EXCERPT_CHARS, Failure, FailureClass, Heard, Usage
 from extract.errors import ModelError
 
 RATE_LIMIT_TRIES = 10
@@ -42,7 +42,7 @@ class Fault(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def as_failure(self, usage: Usage) -> Failure:
+    def as_failure(self, usage: Usage, heard: tuple[Heard, ...] = ()) -> Failure:
         """Return the row that the paper gets."""
         return Failure(
             failure_class=self.failure_class,
@@ -54,6 +54,7 @@ class Fault(Exception):
             excerpt=self.excerpt[:EXCERPT_CHARS] if self.excerpt else None,
             request_id=self.request_id,
             is_transient=self.is_transient,
+            heard=heard,
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from extract.asking.endpoint import Limits
 from extract.asking.fault import Fault
 from extract.asking.gate import Clock, Sleep
-from extract.completion import Usage
+from extract.completion import Heard, Usage
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
@@ -35,6 +35,7 @@ class Tally:
     output_tokens: int = 0
     cached_tokens: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    heard: list[Heard] = field(default_factory=list)
 
     def add_usage(self, document: dict[str, Any]) -> None:
         """Count the tokens that *document* reports, in either endpoint's words."""
