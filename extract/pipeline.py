@@ -13,13 +13,13 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.completion import Failure
+from extract.completion import Failure, TokenLogprob
 from extract.errors import PaperfactsError
 from extract.feeds import Feed, read_feed
 from extract.grounding import DERIVATION, digest, ground
@@ -51,6 +51,7 @@ class RunOptions:
     limit: int | None = None
     retry_failed: bool = False
     concurrency: int | None = None
+    min_grounded: float | None = None
     lock_wait_s: float = 5.0
 
 
@@ -93,6 +94,7 @@ def run(
         database=str(options.database),
         model=model.name,
         task=model.recipe.task.name,
+        min_grounded=options.min_grounded,
     )
     with run_lock(options.database, wait_s=options.lock_wait_s):
         database.prepare()
@@ -168,6 +170,8 @@ class _Run:
             known = current.get(paper.paper_id)
             if known and known[:3] == (hashes[paper.paper_id], *wanted):
                 self.report.cached += 1
+                self.report.cached_facts += known[4]
+                self.report.cached_missing += known[5]
             else:
                 open_papers.append(paper)
         self._store_papers(papers, hashes)
@@ -198,7 +202,11 @@ class _Run:
         for todo in todos:
             known = stored.get(todo.key)
             is_answered = known is not None and known["status"] == "ok"
-            batch = self._ground(todo, known["content"]) if known and is_answered else None
+            batch = (
+                self._ground(todo, known["content"], known["token_logprobs"])
+                if known and is_answered
+                else None
+            )
             if batch is not None:
                 self.writer.put(batch)
                 self.report.cached += 1
@@ -256,18 +264,22 @@ class _Run:
             # One batch: an answer and its facts are committed together or not at all.
             batch = Batch(completions=[row])
             for each in group:
-                batch.add(self._ground(each, outcome.content) or Batch())
+                batch.add(self._ground(each, outcome.content, outcome.token_logprobs) or Batch())
             self.writer.put(batch)
             self.report.asked += len(group)
         self.watch(self.report)
 
-    def _ground(self, todo: Todo, content: str) -> Batch | None:
+    def _ground(
+        self, todo: Todo, content: str, tokens: Sequence[TokenLogprob] | None
+    ) -> Batch | None:
         """Return the rows of one answer's facts; None where the answer is no answer now."""
         try:
             answer = answer_rows(self.recipe.answer(content, todo.shown))
         except ValueError:
             return None
-        grounded = ground(self.recipe.task, answer, todo.text, self.recipe.prompt.example_values)
+        sure = self.recipe.confidences(content, todo.shown, tokens)
+        examples = self.recipe.prompt.example_values
+        grounded = ground(self.recipe.task, answer, todo.text, examples, sure)
         extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)
         batch = Batch(
             current=[

@@ -27,6 +27,7 @@ NEXT_STEP = {
     "server_error": "run the same command again later",
     "bad_request": "read the message: the provider did not take the request",
     "local_crash": "run the same command again, with less else running on the machine",
+    "grammar_dropped": "a fault of paperfacts or its llama.cpp: report it with this message",
 }
 
 
@@ -41,7 +42,10 @@ class FailedPaper:
 
 @dataclass
 class RunReport:
-    """The figures of one run. `facts` counts grounded ones by kind, `missing` the others."""
+    """The figures of one run. `facts` counts grounded ones by kind, `missing` the others.
+
+    `cached_facts` and `cached_missing` are those of the papers that were done before.
+    """
 
     run_id: str
     feed: str
@@ -55,6 +59,9 @@ class RunReport:
     failed: list[FailedPaper] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
+    cached_facts: int = 0
+    cached_missing: int = 0
+    min_grounded: float | None = None
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     stopped_by: str | None = None
@@ -63,17 +70,29 @@ class RunReport:
 
     def add_usage(self, usage: Usage) -> None:
         """Count the tokens and calls of one paper."""
-        self.usage = Usage(
-            self.usage.input_tokens + usage.input_tokens,
-            self.usage.output_tokens + usage.output_tokens,
-            self.usage.cached_tokens + usage.cached_tokens,
-            self.usage.calls + usage.calls,
-        )
+        self.usage += usage
+
+    @property
+    def all_facts(self) -> int:
+        """How many facts the papers of this run state, those not found in the text included."""
+        return self.facts.total() + self.missing.total() + self.cached_facts + self.cached_missing
+
+    @property
+    def grounded_share(self) -> float | None:
+        """The share of the facts that stand in the text; None where there is no fact."""
+        grounded = self.facts.total() + self.cached_facts
+        return grounded / self.all_facts if self.all_facts else None
+
+    @property
+    def is_under_grounded(self) -> bool:
+        """True where a share was demanded, and the facts fall short of it."""
+        share = self.grounded_share
+        return share is not None and self.min_grounded is not None and share < self.min_grounded
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 some papers failed."""
-        return 3 if self.failed else 0
+        """0 all done, 3 some papers failed, or too many facts are not in their text."""
+        return 3 if self.failed or self.is_under_grounded else 0
 
     def as_json(self) -> dict[str, Any]:
         """The report as data, for `--json`."""
@@ -89,6 +108,8 @@ class RunReport:
             "asked": self.asked,
             "facts": dict(self.facts),
             "ungrounded": dict(self.missing),
+            "grounded_share": self.grounded_share,
+            "min_grounded": self.min_grounded,
             "failed": [
                 {"paper_id": f.paper_id, "title": f.title, **_failure(f.failure)}
                 for f in self.failed

@@ -12,10 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from extract.completion import Completion, Failure
+from extract.completion import EXCERPT_CHARS, Completion, Failure
+from extract.errors import ModelError
 from extract.local.progress import Progress
 from extract.models import Model, limits_for, local_endpoint
 from extract.todo import Todo
+
+MAX_DROPPED = 3
+"""So many dropped grammars in a row are no longer a matter of single papers."""
 
 
 class Session(Protocol):
@@ -37,6 +41,9 @@ class LiveSession:
         self.limits = limits_for(model, concurrency)
         self.width = self.limits.concurrency
         self._restarting = asyncio.Lock()
+        self._turns = asyncio.Semaphore(self.width)
+        self._clearing = asyncio.Lock()
+        self._dropped_in_a_row = 0
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[LiveSession]:
@@ -72,6 +79,60 @@ class LiveSession:
         return outcome
 
     async def _ask_once(self, todo: Todo) -> Completion | Failure:
+        """Ask for one paper; an answer whose grammar the local server dropped is none."""
+        if self.server is None:
+            return await self._answer(todo)
+        async with self._turns:
+            outcome, reasons = await self._watched(todo)
+        if reasons and self.width > 1:
+            # The server does not say whose grammar it dropped: once more, with nobody beside it.
+            before = outcome.usage
+            async with self._alone():
+                outcome, reasons = await self._watched(todo)
+            outcome = replace(outcome, usage=before + outcome.usage)
+        if not reasons:
+            self._dropped_in_a_row = 0
+            return outcome
+        return self._dropped(outcome, reasons[0])
+
+    async def _watched(self, todo: Todo) -> tuple[Completion | Failure, list[str]]:
+        """Ask for one paper, and return which constraints the local server dropped meanwhile."""
+        assert self.server is not None
+        mark = self.server.log_position()
+        outcome = await self._answer(todo)
+        return outcome, self.server.dropped_grammars(mark)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Take every turn, so that nothing else is asked while the block lasts."""
+        async with AsyncExitStack() as turns, self._clearing:
+            for _ in range(self.width):
+                await turns.enter_async_context(self._turns)
+            yield
+
+    def _dropped(self, outcome: Completion | Failure, reason: str) -> Failure:
+        """Return the failure of a paper whose answer was held to nothing."""
+        self._dropped_in_a_row += 1
+        words = f"the server dropped the grammar of this paper: {reason}"
+        if self._dropped_in_a_row >= MAX_DROPPED:
+            raise ModelError(
+                f"{words} ({MAX_DROPPED} papers in a row)",
+                hint="Install the version of xllamacpp that paperfacts asks for, or choose another"
+                " --model. Then run again with --retry-failed.",
+            )
+        said = outcome.content if isinstance(outcome, Completion) else outcome.excerpt
+        return Failure(
+            "grammar_dropped",
+            words,
+            usage=outcome.usage,
+            attempts=outcome.attempts,
+            http_status=outcome.http_status,
+            finish_reason=outcome.finish_reason,
+            excerpt=said[:EXCERPT_CHARS] if said else None,
+            request_id=outcome.request_id,
+        )
+
+    async def _answer(self, todo: Todo) -> Completion | Failure:
         from extract.asking import Asked
 
         recipe = self.model.recipe

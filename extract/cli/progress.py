@@ -99,6 +99,7 @@ def summary_lines(report: RunReport) -> list[str]:
     if report.missing:
         counts = ", ".join(f"{count} {kind}" for kind, count in report.missing.items())
         lines.append(f"not found in the text (kept, left out of the views): {counts}")
+    lines += _grounding_lines(report)
     if report.usage.calls and report.asked:
         usage = report.usage
         lines.append(
@@ -110,6 +111,18 @@ def summary_lines(report: RunReport) -> list[str]:
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
     return [safe_text(line) for line in lines]
+
+
+def _grounding_lines(report: RunReport) -> list[str]:
+    """Tell which share of the facts stands in the text, where a share was asked for."""
+    share = report.grounded_share
+    if report.min_grounded is None or share is None:
+        return []
+    verdict = "less than" if report.is_under_grounded else "at least"
+    return [
+        f"grounded: {share:.1%} of {report.all_facts:,} facts,"
+        f" {verdict} --min-grounded {report.min_grounded:g}"
+    ]
 
 
 def _problem_lines(report: RunReport) -> list[str]:

@@ -24,6 +24,7 @@ def run_feed(
     limit: int | None = None,
     retry_failed: bool = False,
     concurrency: int | None = None,
+    min_grounded: float | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Extract the facts of every paper of FEED into a database.
@@ -58,6 +59,8 @@ def run_feed(
         Ask again for papers that failed for good.
     concurrency
         Calls at a time; 1 for local models, 8 for hosted ones by default.
+    min_grounded
+        End with exit code 3 where a smaller share of the facts stands in the text: 0.95.
     json_
         Print the report as JSON.
     """
@@ -75,6 +78,7 @@ def run_feed(
         limit=limit,
         retry_failed=retry_failed,
         concurrency=concurrency,
+        min_grounded=_share(min_grounded),
     )
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
     with RunWatch() as watch:
@@ -84,6 +88,17 @@ def run_feed(
     else:
         watch.summary(report)
     return report.exit_code
+
+
+def _share(value: float | None) -> float | None:
+    """Return a share from 0 to 1."""
+    from extract.errors import InputError
+
+    if value is not None and not 0 <= value <= 1:
+        raise InputError(
+            f"--min-grounded {value:g} is no share", hint="Write it from 0 to 1: 0.95 is 95%."
+        )
+    return value
 
 
 def _columns(pairs: list[str]) -> dict[str, str] | None:
