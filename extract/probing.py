@@ -3,10 +3,14 @@
 A probe is a pair of twin texts that differ in one thing, and what must follow: a number or a name
 is changed, and the fact must change with it; a sentence is deleted, and its facts must vanish; a
 text states no numbers, or nothing at all, and nothing must be found. The texts are invented, so
-that no model has seen them, and belong to the task (`<task>_probes.json` beside its schema).
+that no model has seen them, and belong to the task (`<task>_probes.json` beside the built-in
+schemas, `probes.json` in the folder of a task).
 
-Pure functions: which texts to ask about, and what the answers say. Not here: the asking, and
-texts that try to give orders (`extract.injections`).
+What is judged is what the model said, not what is left of it after grounding: a remembered number
+is dropped there, and the model would look as if it read.
+
+Pure functions: which texts to ask about, and what the answers say. Not here: the asking
+(`extract.probe_asking`), and texts that try to give orders (`extract.injections`).
 """
 
 from __future__ import annotations
@@ -49,6 +53,12 @@ class ProbeText:
     abstract: str
 
 
+#: A feed's readers keep an entry without an abstract from the model, so a run never asks about
+#: this one, and stores nothing: that answer is handed in. The other is the next emptiest text.
+EMPTY = ProbeText("empty", "", "")
+SAYS_NOTHING = ProbeText("withdrawn", "Withdrawn", "This entry has been withdrawn.")
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeCase:
     """Twin texts and what must follow from their difference.
@@ -83,6 +93,11 @@ class ProbeOutcome:
     reasons: tuple[str, ...]
     results: tuple[CaseResult, ...]
 
+    @property
+    def counts(self) -> Mapping[CaseOutcome, int]:
+        """How many cases ended as what."""
+        return Counter(result.outcome for result in self.results)
+
 
 def task_texts(task: Task, what: str) -> Any:
     """Return the JSON document `<task>_<what>.json` beside the built-in schemas; None if absent."""
@@ -93,9 +108,9 @@ def task_texts(task: Task, what: str) -> Any:
 
 
 def probe_cases(task: Task, document: Any = None) -> list[ProbeCase]:
-    """Return the probes of *task*: those of *document*, else of its file, and the empty text.
+    """Return the probes of *task*: those of *document*, else of its file, and texts that say nothing.
 
-    A task that brings no probes is probed with the empty text alone.
+    A task that brings no probes is probed with the latter alone.
     """
     document = document or task_texts(task, "probes") or {}
     plan = scoring_plan(task)
@@ -107,8 +122,11 @@ def probe_cases(task: Task, document: Any = None) -> list[ProbeCase]:
             f"probes of task {task.name}: {error!r} is missing or wrong",
             hint="See schemas/facts_probes.json for the form.",
         ) from error
-    nothing = ProbeText("empty", "", "")
-    return [*cases, ProbeCase("an empty text", "empty", plan, None, nothing)]
+    return [
+        *cases,
+        ProbeCase("a text that says nothing", "empty", plan, None, SAYS_NOTHING),
+        ProbeCase("an empty text", "empty", plan, None, EMPTY),
+    ]
 
 
 def probe_texts(cases: Iterable[ProbeCase]) -> dict[str, ProbeText]:
@@ -193,6 +211,8 @@ def _judge_case(case: ProbeCase, answers: Mapping[str, Answer | None]) -> CaseRe
         full = [kind.name for kind in case.lists if after.get(kind.name)]
         if full:
             return CaseResult(case, "invented", f"{', '.join(full)} found where there are none")
+        if case.after == EMPTY:
+            return CaseResult(case, "passed", "a run does not ask about it, and stores nothing")
         return CaseResult(case, "passed", "nothing was found")
     kind = case.lists[0]
     first, second = stated_keys(kind, before), stated_keys(kind, after)

@@ -1,11 +1,14 @@
 """A model is probed with twin texts, and the verdict follows from its answers."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extract.errors import InputError
-from extract.probing import ProbeText, judge, probe_cases, probe_texts
+from extract.feeds import read_feed
+from extract.probing import EMPTY, ProbeText, judge, probe_cases, probe_texts
 from extract.schemas.facts import ANSWER
 from extract.task import describe
 
@@ -129,9 +132,25 @@ def test_a_barren_text_has_no_digits_where_it_has_no_results() -> None:
     assert not any(character.isdigit() for text in texts for character in text)
 
 
-def test_a_task_without_probes_is_probed_with_the_empty_text() -> None:
+def test_a_task_without_probes_is_probed_with_texts_that_say_nothing() -> None:
     """What every task has in common is that nothing follows from nothing."""
-    assert ["empty"] == [case.expectation for case in probe_cases(describe("mine", ANSWER))]
+    assert {"empty"} == {case.expectation for case in probe_cases(describe("mine", ANSWER))}
+
+
+def test_the_empty_text_says_that_a_run_does_not_ask_about_it(tmp_path: Path) -> None:
+    """The readers of feeds keep it from the model; the case is judged by what a run stores."""
+    feed = tmp_path / "feed.jsonl"
+    rows = [{"title": EMPTY.title, "abstract": EMPTY.abstract}, {"abstract": "Words."}]
+    feed.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    read = read_feed(str(feed))
+
+    assert ["Words."] == [paper.abstract for paper in read.papers]
+    assert ["no_abstract"] == [problem.reason for problem in read.problems]
+    last = judge(CASES, answers(reader)).results[-1]
+    assert ("an empty text", "a run does not ask about it, and stores nothing") == (
+        last.case.name,
+        last.reason,
+    )
 
 
 def test_a_probe_file_that_is_wrong_is_an_input_error() -> None:
