@@ -7,6 +7,7 @@ Not here: how either is obtained (`extract.asking`) or kept (`extract.store`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +31,13 @@ FailureClass = Literal[
 ]
 
 EXCERPT_CHARS = 500
+
+TokenLogprob = list[Any]
+"""A token of an answer: its bytes as Latin-1, its natural-log probability, and those of the
+tokens that might have stood there, by their bytes. Plain JSON, a few dozen bytes each."""
+
+_UNLIKELY = -7.0
+"""Alternatives below a probability of a thousandth are not kept."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Completion:
     repaired: bool = False
     request_id: str | None = None
     http_status: int | None = None
-    token_logprobs: tuple[dict[str, Any], ...] | None = None
+    token_logprobs: tuple[TokenLogprob, ...] | None = None
     heard: tuple[Heard, ...] = ()
 
 
@@ -95,3 +103,20 @@ class Failure:
     """True where asking again later may succeed: a rerun tries it again by itself."""
     heard: tuple[Heard, ...] = ()
     """The replies that were read, none of which was accepted."""
+
+
+def token_logprob(token: Mapping[str, Any]) -> TokenLogprob:
+    """Return one entry of the OpenAI protocol's `logprobs.content` as it is kept."""
+    others = {
+        _spelling(other): round(other["logprob"], 4)
+        for other in token.get("top_logprobs") or ()
+        if other["logprob"] > _UNLIKELY and _spelling(other) != _spelling(token)
+    }
+    return [_spelling(token), round(token["logprob"], 4), others]
+
+
+def _spelling(token: Mapping[str, Any]) -> str:
+    spelled = token.get("bytes")
+    if spelled is None:
+        spelled = str(token.get("token", "")).encode("utf-8", "surrogatepass")
+    return bytes(spelled).decode("latin-1")

@@ -38,6 +38,9 @@ NO_LOOPS = (
     ("dry_penalty_last_n", 192),
     ("dry_sequence_breakers", ("\n",)),
 )
+# The probabilities of the tokens become the confidence of the records (`extract.confidence`);
+# a walk chooses between a letter per choice and "none", and most schemas have few choices.
+WITH_PROBABILITIES = (("logprobs", True), ("top_logprobs", 8))
 LOCAL_MAX_CHARS = 9_000
 """Characters of a paper that fit a local model's 4,096 tokens beside its answer."""
 HOSTED_MAX_CHARS = 200_000
@@ -120,7 +123,9 @@ def _local(name: str, task: Task) -> Model:
     registered = local_model(name.removeprefix("local/"))
     has_adapter = registered.adapter_for(task.name) is not None
     style = "tuned" if has_adapter and "tuned" in task.prompts else "compact"
-    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS)
+    sampling = Sampling(
+        temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS + WITH_PROBABILITIES
+    )
     recipe = Recipe(task, name, registered.model_id(task.name), style, "", sampling)
     return Model(name, recipe, LOCAL_MAX_CHARS)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
 
+from extract.completion import TokenLogprob
+from extract.confidence import Confidences, confidences
 from extract.errors import InputError
 from extract.grammar import compact_grammar
 from extract.prompting import Prompt, read_prompt
@@ -94,6 +97,12 @@ class Recipe:
         if self.compact is None:
             return self.task.answer.model_validate_json(content)
         return self.task.answer.model_validate(self.compact.decode(content, shown))
+
+    def confidences(
+        self, content: str, shown: ShownPaper, tokens: Sequence[TokenLogprob] | None
+    ) -> Confidences:
+        """Return how sure the model was of the rows of an answer; empty where it did not say."""
+        return confidences(self.compact, content, shown, tokens) if self.compact else {}
 
 
 def answer_rows(answer: BaseModel) -> dict[str, list[dict[str, Any]]]:

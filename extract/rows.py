@@ -14,12 +14,14 @@ from extract.completion import Completion, Failure
 from extract.gapplan import TABLE as GAPS_TABLE
 from extract.gaps import GapCheck, StatedNumber
 from extract.grounding import DERIVATION, Grounded, digest
+from extract.machine_text import machine_signs
 from extract.papers import Paper
 from extract.recipe import Recipe
 from extract.report import RunReport
 from extract.request import Request
 from extract.sentences import split_sentences
-from extract.store.database import Batch, now, tool_version
+from extract.store.database import Batch, now
+from extract.store.versions import tool_version
 from extract.todo import Todo
 
 
@@ -124,6 +126,7 @@ def paper_row(paper: Paper, text_hash: str, feeds: Sequence[str]) -> dict[str, A
         "text_hash": text_hash,
         "sentence_spans": [list(span) for span in split_sentences(paper.abstract)],
         "added_at": now(),
+        "signs": machine_signs(paper.title, paper.abstract),
     }
 
 
@@ -155,7 +158,7 @@ def answered_row(completion: Completion) -> dict[str, Any]:
         "http_status": completion.http_status,
         "request_id": completion.request_id,
         "latency_s": completion.latency_s,
-        "token_logprobs": json.dumps(logprobs) if logprobs else None,
+        "token_logprobs": json.dumps(logprobs, separators=(",", ":")) if logprobs else None,
         **_tokens(completion),
     }
 
@@ -199,6 +202,7 @@ def run_row(
         "missing": sum(report.missing.values()),
         **{k: v for k, v in asdict(report.usage).items() if k != "calls"},
         "calls": report.usage.calls,
+        "probe": report.probe,
     }
 
 

@@ -95,6 +95,12 @@ class CompactWire:
         """Decode one list by the way it is walked."""
         if compact.kind.per == "sentence":
             return list(_decode_labels(compact, raw, shown))
+        return [row for _, row in self.numbered_rows(compact, raw, shown)]
+
+    def numbered_rows(
+        self, compact: CompactKind, raw: Any, shown: ShownPaper
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Decode a list of rows; each record comes with the number of the row that says it."""
         if not isinstance(raw, list) or not all(isinstance(row, list) and row for row in raw):
             raise WireError(f"the list {compact.letter!r} is not a list of rows")
         if any(isinstance(value, list | dict) for row in raw for value in row):
@@ -185,7 +191,7 @@ def _decode_labels(compact: CompactKind, raw: Any, shown: ShownPaper) -> Iterabl
 
 def _decode_walk(
     compact: CompactKind, raw: list[list[Any]], shown: ShownPaper
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[tuple[int, dict[str, Any]]]:
     """Read the rows of a walk through the numbers of the text, one row per number."""
     if len(raw) != len(shown.candidates):
         raise WireError(
@@ -193,7 +199,7 @@ def _decode_walk(
         )
     key, sentence = compact.kind.key, compact.kind.sentence
     assert key is not None and sentence is not None
-    for row, candidate in zip(raw, shown.candidates, strict=True):
+    for at, (row, candidate) in enumerate(zip(raw, shown.candidates, strict=True)):
         if row[0] != candidate.shown:
             raise WireError(f"{compact.letter!r} has {row[0]!r} in place of {candidate.shown!r}")
         if len(row) > 1 and row[1] == NONE:
@@ -203,7 +209,7 @@ def _decode_walk(
                 raise WireError(f"{compact.letter!r} says neither {SOME} nor {NONE} of {row[0]!r}")
             row = [row[0], *row[2:]]
         decoded = _decode_row(compact, row, shown, candidate.sentence)
-        yield decoded | {key.name: candidate.value, sentence.name: candidate.sentence}
+        yield at, decoded | {key.name: candidate.value, sentence.name: candidate.sentence}
 
 
 def _decode_row(
@@ -241,12 +247,12 @@ def _number(compact: CompactKind, value: Any, shown: ShownPaper) -> int:
     return int(value)
 
 
-def _without_repeats(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep the first of rows that are equal."""
-    kept: list[dict[str, Any]] = []
-    for row in rows:
-        if row not in kept:
-            kept.append(row)
+def _without_repeats(rows: Iterable[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """Keep the first of rows that are equal, with their numbers."""
+    kept: list[tuple[int, dict[str, Any]]] = []
+    for at, row in enumerate(rows):
+        if all(row != other for _, other in kept):
+            kept.append((at, row))
     return kept
 
 

@@ -14,7 +14,11 @@ TOKEN: dict[str, Any] = {
     "token": "{",
     "logprob": -0.1,
     "bytes": [123],
-    "top_logprobs": [{"token": "{", "logprob": -0.1, "bytes": [123]}],
+    "top_logprobs": [
+        {"token": "{", "logprob": -0.1, "bytes": [123]},
+        {"token": '{"', "logprob": -2.3, "bytes": [123, 34]},
+        {"token": "[", "logprob": -9.0, "bytes": [91]},
+    ],
 }
 
 
@@ -50,11 +54,11 @@ def test_the_responses_endpoint_counts_tokens_in_other_words():
 
 
 def test_token_probabilities_are_kept_where_they_are_given():
-    """As the server wrote them."""
+    """The token, and the alternatives that are not hopeless."""
     with ChaosServer({"logprobs": sent(200, with_logprobs())}) as server:
         asked = ask(server.url("logprobs"), request=GRAMMAR_REQUEST, answer_model=None).only
 
-    assert (TOKEN,) == asked.completion.token_logprobs
+    assert asked.completion.token_logprobs == (["{", -0.1, {'{"': -2.3}],)
 
 
 def test_the_validator_is_given_the_text_and_its_value_is_the_answer():

@@ -15,7 +15,7 @@ from extract.asking.endpoint import Endpoint
 from extract.asking.errors import NotAnApi
 from extract.asking.fault import Fault
 from extract.asking.words import error_of, shown_words
-from extract.completion import EXCERPT_CHARS, FailureClass
+from extract.completion import EXCERPT_CHARS, FailureClass, TokenLogprob, token_logprob
 
 _REFUSED_FINISHES: dict[str, tuple[FailureClass, str]] = {
     "length": ("truncated", "the answer was cut at the token limit"),
@@ -37,7 +37,7 @@ class Reply:
     document: dict[str, Any]
     request_id: str | None
     http_status: int = 200
-    token_logprobs: tuple[dict[str, Any], ...] | None = None
+    token_logprobs: tuple[TokenLogprob, ...] | None = None
     problem: str = ""
     is_wrapped: bool = False
 
@@ -100,8 +100,6 @@ def read_chat(received: Received, document: dict[str, Any]) -> Reply:
     texts = [_arguments(call.get("function")) for call in calls] or [_text(message.get("content"))]
     _check_finish(received, finish, texts[0], message.get("refusal"))
     _check_text(received, texts, finish)
-    logprobs = choice.get("logprobs")
-    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     return Reply(
         content="\n".join(texts),
         problem=_problem(texts),
@@ -109,7 +107,7 @@ def read_chat(received: Received, document: dict[str, Any]) -> Reply:
         document=document,
         request_id=received.request_id or _string(document.get("id")),
         http_status=received.http_status,
-        token_logprobs=tuple(tokens) if tokens else None,
+        token_logprobs=_token_logprobs(choice.get("logprobs")),
     )
 
 
@@ -203,6 +201,14 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(_text(p.get("text")) for p in value if isinstance(p, dict))
     return value if isinstance(value, str) else ""
+
+
+def _token_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:
+    """Read the tokens of an answer; a shape that is not the protocol's is none."""
+    try:
+        return tuple(token_logprob(token) for token in logprobs["content"]) or None
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def _string(value: Any) -> str | None:

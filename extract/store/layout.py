@@ -36,6 +36,7 @@ PAPERS: Columns = {
     "text_hash": "VARCHAR",
     "sentence_spans": "INTEGER[][]",
     "added_at": "TIMESTAMP",
+    "signs": "VARCHAR[]",
 }
 COMPLETIONS: Columns = {
     "completion_key": "VARCHAR",
@@ -102,6 +103,25 @@ RUNS: Columns = {
     "output_tokens": "BIGINT",
     "cached_tokens": "BIGINT",
     "price": "DOUBLE",
+    "probe": "VARCHAR",
+}
+PROBES: Columns = {
+    "probe_id": "VARCHAR",
+    "suite": "VARCHAR",
+    "model": "VARCHAR",
+    "model_id": "VARCHAR",
+    "ask_id": "VARCHAR",
+    "task": "VARCHAR",
+    "verdict": "VARCHAR",
+    "reasons": "VARCHAR[]",
+    "counts": "VARCHAR",
+    "rate": "DOUBLE",
+    "texts": "INTEGER",
+    "calls": "BIGINT",
+    "input_tokens": "BIGINT",
+    "output_tokens": "BIGINT",
+    "probed_at": "TIMESTAMP",
+    "tool_version": "VARCHAR",
 }
 MENTIONS: Columns = {
     "extraction_id": "VARCHAR",
@@ -130,6 +150,7 @@ TABLES: dict[str, tuple[Columns, str]] = {
     "extractions": (EXTRACTIONS, "extraction_id"),
     "current_extractions": (CURRENT, "task, paper_id"),
     "runs": (RUNS, "run_id"),
+    "probes": (PROBES, "probe_id"),
     "mentions": (MENTIONS, ""),
     "metrics": (METRICS, "metric_name"),
     "task_kinds": (KINDS, "task, kind"),
