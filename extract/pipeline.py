@@ -24,6 +24,7 @@ from extract.errors import PaperfactsError
 from extract.feeds import Feed, read_feed
 from extract.grounding import DERIVATION, digest, ground
 from extract.local.progress import Progress, silent
+from extract.machine_text import machine_signs
 from extract.models import Model
 from extract.papers import Paper
 from extract.recipe import answer_rows
@@ -52,6 +53,8 @@ class RunOptions:
     retry_failed: bool = False
     concurrency: int | None = None
     min_grounded: float | None = None
+    probe: str | None = None
+    """What a probe said of the model (`extract.probed`), for the report and the run's row."""
     lock_wait_s: float = 5.0
 
 
@@ -95,6 +98,7 @@ def run(
         model=model.name,
         task=model.recipe.task.name,
         min_grounded=options.min_grounded,
+        probe=options.probe,
     )
     with run_lock(options.database, wait_s=options.lock_wait_s):
         database.prepare()
@@ -162,6 +166,7 @@ class _Run:
     async def _chunk(self, papers: list[Paper]) -> None:
         """Bring the papers of one chunk to the state that this run wants."""
         self.report.papers += len(papers)
+        self.report.machine_text += sum(bool(machine_signs(p.title, p.abstract)) for p in papers)
         hashes = {p.paper_id: digest(p.title, p.abstract) for p in papers}
         current = self.database.current([p.paper_id for p in papers])
         wanted = (self.recipe.ask_id, DERIVATION)

@@ -62,6 +62,10 @@ class RunReport:
     cached_facts: int = 0
     cached_missing: int = 0
     min_grounded: float | None = None
+    probe: str | None = None
+    """What the last probe said of the model: `fit`, `weak`, `unfit`, or None for never probed."""
+    machine_text: int = 0
+    """Papers whose text has signs of being written for machines (`extract.machine_text`)."""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     stopped_by: str | None = None
@@ -115,6 +119,8 @@ class RunReport:
                 for f in self.failed
             ],
             "problems": self.problems,
+            "probe": self.probe,
+            "machine_text": self.machine_text,
             "usage": asdict(self.usage),
             "seconds": round(self.seconds, 3),
             "stopped_by": self.stopped_by,

@@ -107,6 +107,11 @@ def summary_lines(report: RunReport) -> list[str]:
             f" {usage.output_tokens:,} out; {usage.output_tokens / report.asked:.0f} out a paper,"
             f" {usage.calls} calls"
         )
+    if report.machine_text:
+        lines.append(
+            f"{report.machine_text} papers have signs of text for machines: select paper_id, title,"
+            " signs from papers where len(signs) > 0"
+        )
     lines += _problem_lines(report) + _failure_lines(report)
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
