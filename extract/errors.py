@@ -47,9 +47,17 @@ class ModelError(PaperfactsError):
 
 
 class StoreError(PaperfactsError):
-    """The database cannot be used: locked, damaged, written by a newer version, disk full."""
+    """The database cannot be used: locked, damaged, written by a newer version, disk full.
+
+    `fault` is which of these, where DuckDB said it: `locked`, `full`, `fsync`, `damaged`,
+    `newer`, `foreign` for a file that is no database, `denied`; empty for anything else.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, *, hint: str = "", fault: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.fault = fault
 
 
 class QueryError(PaperfactsError):

@@ -19,8 +19,8 @@ import duckdb
 import pytest
 
 from extract.errors import InputError, QueryError, StoreError
+from extract.store.faults import store_error
 from extract.store.query import Column, iter_query, run_query
-from extract.store.query_errors import store_error
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_a_cut_database_is_a_store_error_that_says_to_keep_the_files(
     with pytest.raises(StoreError, match="cannot be read") as caught:
         run_query(path, "select 1")
 
-    assert "delete neither" in caught.value.hint
+    assert "Delete neither" in caught.value.hint
 
 
 def test_a_database_of_a_newer_version_is_a_store_error() -> None:

@@ -28,7 +28,7 @@ COMMANDS = {
 
 def build_app() -> App:
     """Return the command line with its commands, none of them imported yet."""
-    from extract.store.database import tool_version
+    from extract.store.versions import tool_version
 
     app = App(
         name="paperfacts",

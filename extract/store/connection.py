@@ -14,12 +14,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract.errors import StoreError
-from extract.store.query_errors import store_error
+from extract.store.faults import store_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,8 +41,13 @@ _TURN = threading.Lock()
 
 
 @contextmanager
-def connected(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database for reading and writing; raise `StoreError` for whatever goes wrong."""
+def connected(
+    path: Path, *, wait_s: float = LOCK_WAIT_S, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database for reading and writing; raise `StoreError` for whatever goes wrong.
+
+    Opened with *read_only*, a log that a crash left behind is read and stays where it is.
+    """
     import duckdb
 
     if os.getpid() != _STARTED_IN:
@@ -53,48 +58,38 @@ def connected(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.Duc
         # DuckDB names the database after its file, and could not tell it from these schemas.
         raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
     with _TURN:
-        connection = _open(path, time.monotonic() + wait_s)
+        connection = _open(path, time.monotonic() + wait_s, read_only=read_only)
         try:
             yield connection
         except duckdb.Error as error:
-            raise written_error(path, error) from error
-        finally:
-            try:
-                connection.close()
-            except duckdb.Error as error:
-                raise written_error(path, error) from error
+            _close(connection)
+            raise store_error(path, str(error)) from error
+        except BaseException:
+            _close(connection)
+            raise
+        try:
+            connection.close()
+        except duckdb.Error as error:
+            raise store_error(path, str(error)) from error
 
 
-def _open(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
+def _open(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while another process holds it."""
     import duckdb
 
     while True:
         try:
-            return duckdb.connect(str(path), config=CONFIG)
+            return duckdb.connect(str(path), read_only=read_only, config=CONFIG)
         except duckdb.Error as error:
             if "Could not set lock" in str(error) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            raise written_error(path, error) from error
+            raise store_error(path, str(error)) from error
 
 
-def written_error(path: Path, error: Exception) -> StoreError:
-    """Return the error for a failed write or open, with DuckDB's words and the next step."""
-    words = str(error)
-    if "No space left" in words or "ENOSPC" in words:
-        return StoreError(
-            f"no space left while writing {path}: {words.splitlines()[0]}",
-            hint="Free some space and run the same command again: what was written is safe.",
-        )
-    if "fsync failed" in words or "has been invalidated" in words:
-        return StoreError(
-            f"the disk under {path} did not take a write: {words.splitlines()[0]}",
-            hint="Check the disk, then run the same command again: earlier rows are safe.",
-        )
-    if "No such file or directory" in words or "Cannot open file" in words:
-        return StoreError(
-            f"{path} cannot be written: {words.splitlines()[0]}",
-            hint="Check that the folder exists and may be written to.",
-        )
-    return store_error(path, words)
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close after a failure, whose error says more than one of closing would."""
+    import duckdb
+
+    with suppress(duckdb.Error):
+        connection.close()

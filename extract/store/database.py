@@ -11,35 +11,38 @@ people's queries (`query`).
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract.errors import StoreError
 from extract.metrics import metrics
 from extract.store.connection import connected
+from extract.store.copying import copy_aside
+from extract.store.faults import free_bytes, free_words
+from extract.store.inserting import insert
 from extract.store.layout import (
     SCHEMA_VERSION,
     TABLES,
-    Columns,
     base_statements,
     history_table,
     identifier,
     task_statements,
     task_tables,
 )
+from extract.store.state import write_state
+from extract.store.versions import Found, bring_up, check, tool_version
 from extract.task import Task
 
 if TYPE_CHECKING:
     import duckdb
 
 Row = Mapping[str, Any]
-_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+
+MIN_FREE_BYTES = 2**20
+"""Less is too little to begin with: DuckDB grows a file by blocks of a quarter of a megabyte."""
 
 # Offsets into a text that is gone would point at other words. The facts stay in the history.
 _FORGET_CHANGED = """
@@ -64,10 +67,28 @@ class Batch:
     current: list[Row] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.papers) + len(self.completions) + len(self.extractions)
+        """How many papers, at least, these rows are of."""
+        return max(len(self.papers), len(self.completions), len(self.extractions))
+
+    def without(self, extraction_ids: Set[str]) -> Batch:
+        """Return the batch less these extractions, their facts and their mentions."""
+        if not extraction_ids:
+            return self
+
+        def others(rows: list[Row]) -> list[Row]:
+            return [row for row in rows if row.get("extraction_id") not in extraction_ids]
+
+        return replace(
+            self,
+            extractions=others(self.extractions),
+            mentions=others(self.mentions),
+            facts={kind: others(rows) for kind, rows in self.facts.items()},
+        )
 
     def add(self, other: Batch) -> None:
-        """Take over the rows of another batch."""
+        """Take over the rows of another batch; an extraction that is here already only once."""
+        mine = {row["extraction_id"] for row in self.extractions}
+        other = other.without(mine & {row["extraction_id"] for row in other.extractions})
         self.papers += other.papers
         self.completions += other.completions
         self.extractions += other.extractions
@@ -75,14 +96,6 @@ class Batch:
         self.current += other.current
         for kind, rows in other.facts.items():
             self.facts.setdefault(kind, []).extend(rows)
-
-
-def tool_version() -> str:
-    """Return the installed version of paperfacts, `0` where it is not installed."""
-    try:
-        return version("paperfacts")
-    except PackageNotFoundError:
-        return "0"
 
 
 def now() -> str:
@@ -96,15 +109,40 @@ class Database:
     def __init__(self, path: Path, task: Task) -> None:
         self.path, self.task = path, task
 
-    def prepare(self) -> None:
-        """Make or check the tables of this version and of the task."""
+    def prepare(self) -> list[str]:
+        """Make, check or bring up to date the tables; return what the user should be told."""
+        free = free_bytes(self.path)
+        if free is not None and free < MIN_FREE_BYTES:
+            raise StoreError(
+                f"no room for {self.path} to grow: {free_words(self.path)}",
+                hint="Free some space and run the same command again.",
+                fault="full",
+            )
+        found, notes = check(self.path)
+        if found.is_older:
+            backup = copy_aside(self.path, f"v{found.schema_version}.bak")
+            notes.append(
+                f"{self.path} was made by paperfacts {found.tool_version} and has been brought up"
+                f" to date; as it was: {backup}"
+            )
+        self._make_tables(found)
+        return notes
+
+    def _make_tables(self, found: Found) -> None:
+        """Make the tables that are not there, in one commit."""
         with connected(self.path) as connection:
-            if self._is_ready(connection):
+            if not found.is_older and self._is_ready(connection):
                 return
             connection.execute("begin")
+            if found.is_older:
+                bring_up(connection, self.path, found)
             for statement in base_statements():
                 connection.execute(statement)
-            self._check_version(connection)
+            is_new = connection.execute("select count(*) from meta").fetchone() == (0,)
+            if is_new:
+                connection.execute(
+                    "insert into meta values (?, ?, 0)", [SCHEMA_VERSION, tool_version()]
+                )
             claimed = dict(
                 connection.execute(
                     "select kind, min(task) from task_kinds group by kind"
@@ -117,10 +155,13 @@ class Database:
                 # A task may come from a stranger: its views read this file and no other.
                 connection.execute("set enable_external_access = false")
                 connection.execute(self.task.views)
-            _insert(connection, "task_kinds", TABLES["task_kinds"][0], self._kinds(), "or replace")
-            _insert(connection, "metrics", TABLES["metrics"][0], _metric_rows(), "or replace")
+            for name, rows in (("task_kinds", self._kinds()), ("metrics", _metric_rows())):
+                _put(connection, name, rows, "or replace")
             connection.execute("commit")
+            # A log that alters tables is the one that older versions of DuckDB stumble over.
             connection.execute("checkpoint")
+        if is_new:
+            write_state(self.path, 0)
 
     def _is_ready(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """True where a run of this version made these very tables before."""
@@ -129,7 +170,6 @@ class Database:
         ).fetchone()
         if not tables or tables[0] != 2:
             return False
-        self._check_version(connection)
         stored = connection.execute("select task, kind, columns from task_kinds").fetchall()
         wanted = {(row["task"], row["kind"], row["columns"]) for row in self._kinds()}
         return wanted <= set(stored)
@@ -144,19 +184,6 @@ class Database:
             }
             for kind, columns in task_tables(self.task).items()
         ]
-
-    def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Refuse a file of a newer version; sign a new one."""
-        row = connection.execute("select schema_version, tool_version from meta").fetchone()
-        if row is None:
-            connection.execute(
-                "insert into meta values (?, ?, 0)", [SCHEMA_VERSION, tool_version()]
-            )
-        elif row[0] > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} was written by paperfacts {row[1]}, you have {tool_version()}",
-                hint="Upgrade with: pip install --upgrade paperfacts. The file is untouched.",
-            )
 
     def _check_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Add the columns that a changed task has gained; refuse one that changed its type."""
@@ -205,14 +232,21 @@ class Database:
 
     def completions(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the stored completions of these keys, failures too."""
-        wanted = "completion_key, status, content, failure_class, failure_message, is_transient"
+        wanted = (
+            "completion_key, status, content, token_logprobs, failure_class, failure_message, "
+            "is_transient"
+        )
         with connected(self.path) as connection:
             rows = connection.execute(
                 f"select {wanted} from completions where completion_key in (select unnest($keys))",
                 {"keys": list(keys)},
             ).fetchall()
         names = wanted.split(", ")
-        return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+        found = {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+        for row in found.values():
+            tokens = row["token_logprobs"]
+            row["token_logprobs"] = json.loads(tokens) if tokens else None
+        return found
 
     def extraction_ids(self, ids: Sequence[str]) -> set[str]:
         """Return which of these extractions are stored."""
@@ -225,66 +259,62 @@ class Database:
         return {row[0] for row in rows}
 
     def write(self, batch: Batch) -> None:
-        """Write *batch* in one commit. Rows that are there already are left as they are."""
+        """Write *batch* in one commit. Writing the same batch again changes nothing.
+
+        A commit that failed may have reached the disk all the same, so what is written again
+        after a failure must not be there twice.
+        """
         with connected(self.path) as connection:
             connection.execute("begin")
+            batch = batch.without(_stored(connection, batch))
             for name, mode in (
                 ("papers", "or replace"),
                 ("completions", "or replace"),
                 ("extractions", "or ignore"),
-                ("mentions", ""),
             ):
-                _insert(connection, name, TABLES[name][0], getattr(batch, name), mode)
+                _put(connection, name, getattr(batch, name), mode)
+            insert(connection, "mentions", TABLES["mentions"][0], batch.mentions)
             for kind, columns in task_tables(self.task).items():
                 table = history_table(self.task.name, kind)
-                _insert(connection, table, columns, batch.facts.get(kind, []), "")
+                insert(connection, table, columns, batch.facts.get(kind, []))
             if batch.papers:
                 connection.execute(_FORGET_CHANGED, {"ids": [p["paper_id"] for p in batch.papers]})
-            columns = TABLES["current_extractions"][0]
-            _insert(connection, "current_extractions", columns, batch.current, "or replace")
-            connection.execute("update meta set flush_seq = flush_seq + 1")
-            connection.execute("commit")
+            _put(connection, "current_extractions", batch.current, "or replace")
+            flush_seq = _commit(connection)
+        write_state(self.path, flush_seq)
 
     def write_run(self, row: Row) -> None:
         """Write or replace the row of a run."""
         with connected(self.path) as connection:
-            _insert(connection, "runs", TABLES["runs"][0], [row], "or replace")
+            connection.execute("begin")
+            _put(connection, "runs", [row], "or replace")
+            flush_seq = _commit(connection)
+        write_state(self.path, flush_seq)
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Columns,
-    rows: Sequence[Row],
-    mode: str,
-) -> None:
-    """Insert *rows* as one statement; values travel as one JSON parameter, never in the SQL."""
-    keys = [k.strip() for k in TABLES[table][1].split(",")] if table in TABLES and mode else []
-    if keys:
-        rows = list({tuple(row[key] for key in keys): row for row in rows}.values())
-    if not rows:
-        return
-    shape = json.dumps([dict(columns)])
-    values = json.dumps(
-        [{name: _plain(row.get(name)) for name in columns} for row in rows], ensure_ascii=False
-    )
-    names = ", ".join(identifier(name) for name in columns)
-    connection.execute(
-        f"insert {mode} into {table} ({names}) select {names} from"
-        " (select unnest(from_json($rows::json, $shape), recursive := true))",
-        {"rows": values, "shape": shape},
-    )
+def _put(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row], mode: str) -> None:
+    """Insert rows into a table that every database has; of equal keys the last counts."""
+    columns, key = TABLES[table]
+    names = tuple(name.strip() for name in key.split(","))
+    insert(connection, table, columns, rows, mode=mode, key=names)
 
 
-def _plain(value: Any) -> Any:
-    """Return *value* as JSON can hold it: no surrogate, no NUL, no infinite number."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value
+def _commit(connection: duckdb.DuckDBPyConnection) -> int:
+    """Commit, and return the number of this commit."""
+    row = connection.execute(
+        "update meta set flush_seq = flush_seq + 1 returning flush_seq"
+    ).fetchone()
+    connection.execute("commit")
+    return int(row[0]) if row else 0
+
+
+def _stored(connection: duckdb.DuckDBPyConnection, batch: Batch) -> set[str]:
+    """Return which extractions of *batch* are in the database."""
+    rows = connection.execute(
+        "select extraction_id from extractions where extraction_id in (select unnest($ids))",
+        {"ids": [row["extraction_id"] for row in batch.extractions]},
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _metric_rows() -> list[Row]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from extract.errors import PaperfactsError, QueryError, StoreError
+from extract.errors import PaperfactsError, QueryError
+from extract.store.faults import store_error
 
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException")
 _BROKEN_FILE = ("Corrupt", "checksum", "Could not read enough bytes", "FATAL Error", "WAL file")
@@ -34,31 +35,6 @@ def error_of(
         return PaperfactsError(f"the query's process cannot start: {kind}: {message}")
     hint = f"tables: {', '.join(tables)}" if tables else ""
     return QueryError(message, hint=hint)
-
-
-def store_error(db: Path, message: str) -> StoreError:
-    """Return the error for a database that cannot be opened or read, with DuckDB's words."""
-    first = message.strip()
-    if "Could not set lock" in message:
-        return StoreError(
-            f"{db} is in use by another process: {first}",
-            hint="try again when it has finished; a run in progress lets go every few moments",
-        )
-    # DuckDB takes a file called .csv, .json or .parquet for a table to show from memory.
-    if "not a valid DuckDB database" in message or "launch in-memory database" in message:
-        return StoreError(f"{db} is not a DuckDB file: {first}", hint="check the path after --db")
-    if "version number" in message:
-        return StoreError(
-            f"{db} was written by another version of DuckDB: {first}",
-            hint="upgrade with: pip install --upgrade paperfacts duckdb",
-        )
-    if "Permission denied" in message:
-        return StoreError(f"{db} may not be read: {first}", hint="check the file's permissions")
-    return StoreError(
-        f"{db} cannot be read: {first}",
-        hint=f"copy {db.name} and {db.name}.wal (if there is one) aside before anything else;"
-        " delete neither",
-    )
 
 
 def over_time(timeout_s: float) -> QueryError:
