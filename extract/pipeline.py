@@ -160,8 +160,12 @@ class _Run:
         papers = iter(self.feed.papers)
         if self.options.limit is not None:
             papers = itertools.islice(papers, self.options.limit)
-        while chunk := list(itertools.islice(papers, CHUNK)):
+        chunk = list(itertools.islice(papers, CHUNK))
+        while chunk:
+            following = list(itertools.islice(papers, CHUNK))
+            self.report.is_all_read = not following
             await self._chunk(chunk)
+            chunk = following
 
     async def _chunk(self, papers: list[Paper]) -> None:
         """Bring the papers of one chunk to the state that this run wants."""

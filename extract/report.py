@@ -26,7 +26,7 @@ NEXT_STEP = {
     "transport": "check the connection and run the same command again",
     "server_error": "run the same command again later",
     "bad_request": "read the message: the provider did not take the request",
-    "local_crash": "run the same command again, with less else running on the machine",
+    "local_crash": "run again with --retry-failed, with less else running on the machine",
     "grammar_dropped": "a fault of paperfacts or its llama.cpp: report it with this message",
 }
 
@@ -53,6 +53,8 @@ class RunReport:
     model: str
     task: str
     papers: int = 0
+    is_all_read: bool = False
+    """True once `papers` is the whole feed: feeds are read as the run goes on."""
     cached: int = 0
     asked: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)

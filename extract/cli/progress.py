@@ -51,22 +51,25 @@ class RunWatch:
         elapsed = time.monotonic() - self.began
         asked = report.asked + len(report.failed)
         rate = asked / elapsed if asked and elapsed else 0.0
-        left = f"{(report.papers - done) / rate:.0f} s left" if rate else ""
+        total = f"{report.papers:,}" if report.is_all_read else f"{report.papers:,}+"
+        left = _duration((report.papers - done) / rate) if rate and report.is_all_read else ""
         tokens = f"{report.usage.input_tokens:,} + {report.usage.output_tokens:,} tokens"
-        words = f"{rate:.2f} papers/s  {left}  {tokens}" if rate else ""
+        words = f"{done:,} of {total} papers"
+        if rate:
+            words += f"  {rate:.2f} papers/s{left}  {tokens}"
         if self.is_terminal and asked:
             self._show_bar(done, report.papers, words)
         elif not self.is_terminal and time.monotonic() - self.last_line >= LINE_EVERY_S:
             self.last_line = time.monotonic()
-            print(f"paperfacts: {done} of {report.papers} papers  {words}", file=sys.stderr)
+            print(f"paperfacts: {words}", file=sys.stderr)
 
     def _show_bar(self, done: int, papers: int, words: str) -> None:
         """Draw or move the bar."""
         if self._bar is None:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+            columns = (BarColumn(), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._bar.add_task("")
@@ -83,6 +86,14 @@ class RunWatch:
     def summary(self, report: RunReport) -> None:
         """Print what the run did."""
         print("\n".join(summary_lines(report)))
+
+
+def _duration(seconds: float) -> str:
+    """Return the time that is left in words, as `  3 min left`."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"  {seconds / size:.0f} {unit} left"
+    return f"  {seconds:.0f} s left"
 
 
 def summary_lines(report: RunReport) -> list[str]:
