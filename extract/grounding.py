@@ -199,7 +199,7 @@ def _facts(
     names: Mapping[str, Mapping[str, tuple[int, str]]],
 ) -> Iterator[Fact]:
     """Place the rows of one list, one after the other."""
-    taken: set[tuple[bool, int, int]] = set()
+    taken = _Taken(text)
     seen: set[tuple[int, str]] = set()
     for position, row in enumerate(rows):
         cited = row.get(kind.sentence.name) if kind.sentence else None
@@ -212,7 +212,7 @@ def _facts(
         else:
             place = align(str(row.get(kind.key.name, "")), text, cited)
             if kind.key.type == "quantity":
-                place = _next_free(str(row[kind.key.name]), text, place, taken)
+                place = taken.next_free(str(row[kind.key.name]), place)
         evidence = text.sentence(place.sentence) if place.sentence is not None else None
         columns: dict[str, Any] = {} if kind.key else {"text": evidence}
         refs: dict[str, tuple[str, int] | None] = {}
@@ -245,22 +245,35 @@ def _sentence_place(text: PaperText, cited: Any) -> Alignment:
     return Alignment("exact", cited, start, end, None)
 
 
-def _next_free(
-    value: str, text: PaperText, place: Alignment, taken: set[tuple[bool, int, int]]
-) -> Alignment:
-    """Give the second `50` of a sentence to the second row that says `50`."""
-    if place.sentence is None or place.start is None or place.end is None:
+class _Taken:
+    """The places that rows of one list have: the second row that says `50` gets the second 50."""
+
+    def __init__(self, text: PaperText) -> None:
+        self.text = text
+        self._taken: set[tuple[bool, int, int]] = set()
+        # What was taken stays so: each search goes on where the row before it stopped.
+        self._searches: dict[tuple[str, int], Iterator[tuple[int, int]]] = {}
+
+    def next_free(self, value: str, place: Alignment) -> Alignment:
+        """Return *place*, or the next one of *value* in its sentence where it is taken."""
+        if place.sentence is None or place.start is None or place.end is None:
+            return place
+        in_title = place.sentence == 0
+        mark = (in_title, place.start, place.end)
+        if mark in self._taken and place.grade == "exact":
+            for start, end in self._places(value, place.sentence):
+                if (in_title, start, end) not in self._taken:
+                    place, mark = replace(place, start=start, end=end), (in_title, start, end)
+                    break
+        self._taken.add(mark)
         return place
-    in_title = place.sentence == 0
-    mark = (in_title, place.start, place.end)
-    if mark in taken and place.grade == "exact":
-        bounds = text.bounds(place.sentence)
-        for start, end in find_spans(value, text.passage(place.sentence), "exact", bounds):
-            if (in_title, start, end) not in taken:
-                place, mark = replace(place, start=start, end=end), (in_title, start, end)
-                break
-    taken.add(mark)
-    return place
+
+    def _places(self, value: str, sentence: int) -> Iterator[tuple[int, int]]:
+        if (value, sentence) not in self._searches:
+            bounds = self.text.bounds(sentence)
+            passage = self.text.passage(sentence)
+            self._searches[value, sentence] = find_spans(value, passage, "exact", bounds)
+        return self._searches[value, sentence]
 
 
 def _columns(

@@ -119,10 +119,11 @@ def _best_place(text: PaperText, form: Form, needle: str, cited: int | None) -> 
     if cited is not None:
         passage = text.passage(cited)
         spans = find_spans(needle, passage, form, text.bounds(cited))
-        within = [_Place(cited, *span) for span in islice(spans, _PLACES)]
+        within = (_Place(cited, *span) for span in islice(spans, _PLACES))
         # A version that follows makes another name of it: look whether it stands alone elsewhere.
-        if within and not all(_is_versioned(text, place) for place in within):
-            return _first_alone(text, within)
+        alone = (place for place in within if not _is_versioned(text, place))
+        if place := next(alone, None):
+            return place
     places = list(islice(_all_places(text, form, needle), _PLACES))
     if cited is not None:
         places.sort(key=lambda place: (abs(place.sentence - cited), place.sentence == 0))

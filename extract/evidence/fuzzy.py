@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from .fold import Folded, fold
-from .text import PaperText
+from .text import NUMBER, PaperText
 from .words import is_cut
 
 _RATIO = 85.0
@@ -29,7 +29,6 @@ _SENTENCE = 10_000
 _SENTENCES = 4
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _LITTLE = frozenset({
     "a", "an", "the", "of", "on", "in", "for", "and", "to", "with", "by", "at", "as", "is",
     "are", "our", "its", "their",
@@ -59,11 +58,14 @@ def find_fuzzy(quote: str, text: PaperText, cited: int | None) -> Found | str:
 
 def _missing_digits(needle: str, text: PaperText) -> str | None:
     """Return the first number of the quote that neither title nor abstract has."""
-    present: set[str] = set()
-    if numbers := _DIGITS.findall(needle):
-        for passage in text.passages:
-            present.update(_DIGITS.findall(passage.folded.text))
-    return next((number for number in numbers if number not in present), None)
+    return next(
+        (
+            number
+            for number in NUMBER.findall(needle)
+            if not any(number in passage.numbers for passage in text.passages)
+        ),
+        None,
+    )
 
 
 def _candidates(needle: str, text: PaperText, cited: int | None) -> Iterator[int]:

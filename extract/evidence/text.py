@@ -8,6 +8,7 @@ The forms of the text that are searched (`Passage`) are made when first asked fo
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from typing import Literal
 from .fold import Folded, Span, fold, lowered, squeeze, unfolded
 
 Form = Literal["exact", "lowered", "folded", "squeezed"]
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Passage:
     def squeezed(self) -> Folded:
         """The folded text without the hyphens and spaces between letters."""
         return squeeze(self.folded)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """The numbers of the folded text."""
+        return frozenset(NUMBER.findall(self.folded.text))
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,15 @@ _AFTER_WORDS: tuple[tuple[Comparator, re.Pattern[str]], ...] = (
 )
 
 
+# Among numbers alone nothing bounds: tables of numbers need not be looked at word by word.
+_SAYS_SOMETHING = re.compile(r"[^\d\s.,;+]")
+
+
 def comparator_before(text: str, start: int) -> Comparator:
     """Return how the words and signs just before *start* bound the number there."""
     before = text[max(0, start - _BEFORE_CHARS) : start]
+    if _SAYS_SOMETHING.search(before) is None:
+        return "="
     for sign, pattern in _SIGN_PATTERNS:
         if pattern.search(before):
             return sign
@@ -128,6 +134,8 @@ def relative_around(text: str, start: int, end: int, unit: str | None) -> bool |
     """
     before = text[max(0, start - 80) : start]
     after = text[end : end + _AFTER_CHARS]
+    if not (_SAYS_SOMETHING.search(before) or _SAYS_SOMETHING.search(after)):
+        return None
     if _POINTS.match(after) or _POINTS_BEFORE.search(before):
         return False
     if unit != PERCENT_UNIT:

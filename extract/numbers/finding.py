@@ -69,6 +69,8 @@ def _phrase_at(text: str, start: re.Match[str], separator: re.Pattern[str]) -> Q
     end = quantity.end + (text[quantity.end : quantity.end + 1] == "+")
     if text.count("$", begin, end) % 2 and text[begin - 1 : begin] == "$":
         begin -= 1
+    if (begin, end) == (quantity.start, quantity.end):
+        return quantity
     return replace(quantity, value=text[begin:end], start=begin, end=end)
 
 
@@ -108,6 +110,8 @@ def _with_context(text: str, quantity: Quantity) -> Quantity:
         relative = relative_around(text, quantity.start, quantity.end, quantity.unit)
     if quantity.unit is None and is_called_factor(text, quantity.start):
         quantity = _as_factor(quantity)
+    if comparator == quantity.comparator and relative == quantity.relative:
+        return quantity
     return replace(quantity, comparator=comparator, relative=relative)
 
 
