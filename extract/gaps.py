@@ -88,7 +88,9 @@ def read_stated(row: Mapping[str, Any]) -> StatedNumber:
     """
     text = str(row.get("sentence_text") or "")
     quantity = parse_quantity(str(row["value"]), text)
-    named = {key: row.get(key) for key in ("measure", "setting", "subject", "baseline")}
+    named: dict[str, Any] = {
+        key: row.get(key) for key in ("measure", "setting", "subject", "baseline")
+    }
     relative = row.get("relative")
     return StatedNumber(
         value=str(row["value"]),

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from extract.columns import field_columns, reference, side_span
 from extract.evidence import (
     Alignment,
     PaperText,
@@ -23,11 +24,9 @@ from extract.evidence import (
     mentions,
     name_key,
 )
-from extract.evidence.find import find_spans
 from extract.gapplan import gap_plan
 from extract.gaps import GapCheck, check_gaps
-from extract.metrics import find_metric
-from extract.numbers import is_relative, parse_quantity
+from extract.taken import Taken
 from extract.task import RecordKind, Task, TaskField
 
 DERIVATION = "d2"
@@ -199,7 +198,7 @@ def _facts(
     names: Mapping[str, Mapping[str, tuple[int, str]]],
 ) -> Iterator[Fact]:
     """Place the rows of one list, one after the other."""
-    taken = _Taken(text)
+    taken = Taken(text)
     seen: set[tuple[int, str]] = set()
     for position, row in enumerate(rows):
         cited = row.get(kind.sentence.name) if kind.sentence else None
@@ -218,11 +217,11 @@ def _facts(
         refs: dict[str, tuple[str, int] | None] = {}
         for f in kind.fields:
             if f.type == "ref":
-                columns[f.name], refs[f.name] = _reference(f, row.get(f.name), names)
+                columns[f.name], refs[f.name] = reference(f, row.get(f.name), names)
                 continue
-            columns |= _columns(f, row.get(f.name), text, place)
+            columns |= field_columns(f, row.get(f.name), text, place)
             if f.type == "verbatim" and f is not kind.key:
-                columns |= _side_span(f.name, row.get(f.name), text, place.sentence)
+                columns |= side_span(f.name, row.get(f.name), text, place.sentence)
         yield Fact(
             kind.name,
             position,
@@ -243,102 +242,6 @@ def _sentence_place(text: PaperText, cited: Any) -> Alignment:
         return Alignment("missing", None, None, None, f"there is no sentence {cited}")
     start, end = text.bounds(cited)
     return Alignment("exact", cited, start, end, None)
-
-
-class _Taken:
-    """The places that rows of one list have: the second row that says `50` gets the second 50."""
-
-    def __init__(self, text: PaperText) -> None:
-        self.text = text
-        self._taken: set[tuple[bool, int, int]] = set()
-        # What was taken stays so: each search goes on where the row before it stopped.
-        self._searches: dict[tuple[str, int], Iterator[tuple[int, int]]] = {}
-
-    def next_free(self, value: str, place: Alignment) -> Alignment:
-        """Return *place*, or the next one of *value* in its sentence where it is taken."""
-        if place.sentence is None or place.start is None or place.end is None:
-            return place
-        in_title = place.sentence == 0
-        mark = (in_title, place.start, place.end)
-        if mark in self._taken and place.grade == "exact":
-            for start, end in self._places(value, place.sentence):
-                if (in_title, start, end) not in self._taken:
-                    place, mark = replace(place, start=start, end=end), (in_title, start, end)
-                    break
-        self._taken.add(mark)
-        return place
-
-    def _places(self, value: str, sentence: int) -> Iterator[tuple[int, int]]:
-        if (value, sentence) not in self._searches:
-            bounds = self.text.bounds(sentence)
-            passage = self.text.passage(sentence)
-            self._searches[value, sentence] = find_spans(value, passage, "exact", bounds)
-        return self._searches[value, sentence]
-
-
-def _columns(
-    f: TaskField,
-    value: Any,
-    text: PaperText,
-    place: Alignment,
-) -> dict[str, Any]:
-    """Return the columns of one field."""
-    if f.type == "sentence":
-        return {}
-    if f.type == "quantity":
-        return _quantity_columns(f, value, text, place)
-    columns = {f.name: value}
-    if f.is_metric:
-        metric = find_metric(str(value)) if value is not None else None
-        columns[f"{f.name}_name"] = metric.name if metric else None
-        columns[f"{f.name}_higher_is_better"] = metric.higher_is_better if metric else None
-    return columns
-
-
-def _reference(
-    f: TaskField, value: Any, names: Mapping[str, Mapping[str, tuple[int, str]]]
-) -> tuple[Any, tuple[str, int] | None]:
-    """Return the name that the referred record is filed under, and which record it is."""
-    if value is None:
-        return None, None
-    at = names.get(f.target, {}).get(name_key(str(value)))
-    return (at[1], (f.target, at[0])) if at else (value, None)
-
-
-def _side_span(name: str, value: Any, text: PaperText, sentence: int | None) -> dict[str, Any]:
-    """Return the span columns of a verbatim field that is not the row's key."""
-    if value is None:
-        return {f"{name}_{part}": None for part in ("sentence", "start", "end", "alignment")}
-    place = align(str(value), text, sentence)
-    return {
-        f"{name}_sentence": place.sentence,
-        f"{name}_start": place.start,
-        f"{name}_end": place.end,
-        f"{name}_alignment": place.grade,
-    }
-
-
-def _quantity_columns(
-    f: TaskField, value: Any, text: PaperText, place: Alignment
-) -> dict[str, Any]:
-    """Return a number as written and its typed columns."""
-    prefix = "" if f.name == "value" else f"{f.name}_"
-    if value is None:
-        parts: tuple[Any, ...] = (None,) * 6
-    else:
-        around = text.sentence(place.sentence) if place.sentence is not None else ""
-        quantity = parse_quantity(str(value), around)
-        relative = is_relative(quantity, around) if around else quantity.relative
-        parts = (
-            quantity.number,
-            quantity.low,
-            quantity.high,
-            quantity.unit,
-            quantity.comparator if quantity.shape != "unread" else None,
-            relative,
-        )
-    keys = ("number", "low", "high", "unit", "comparator", "relative")
-    return {f.name: value} | {prefix + key: part for key, part in zip(keys, parts, strict=True)}
 
 
 def _unless_leaked(fact: Fact, kind: RecordKind, example_values: frozenset[str]) -> Fact:
