@@ -35,6 +35,7 @@ from extract.session import LiveSession, Session
 from extract.signals import Signals
 from extract.store.database import Batch, Database, now
 from extract.store.lock import run_lock
+from extract.store.rescue import take_up
 from extract.store.writer import Writer
 from extract.todo import Todo, prepare
 
@@ -101,7 +102,8 @@ def run(
         probe=options.probe,
     )
     with run_lock(options.database, wait_s=options.lock_wait_s):
-        database.prepare()
+        report.notes += database.prepare()
+        report.notes += take_up(database)
         open_session = open_session or LiveSession(model, options.concurrency, progress).opened
         job = _Run(options, model, feed, database, report, watch, open_session)
         asyncio.run(job.go())
@@ -132,7 +134,7 @@ class _Run:
         """Run to the end, to an error or to a signal, and leave a row in `runs` that says so."""
         state, code = "failed", 1
         try:
-            with Writer(self.database) as writer, Signals(asyncio.current_task()) as stopped:
+            with Signals(asyncio.current_task()) as stopped, Writer(self.database) as writer:
                 self.writer = writer
                 try:
                     async with AsyncExitStack() as stack:
@@ -238,7 +240,8 @@ class _Run:
         length = len(paper.title) + len(paper.abstract)
         if length > self.model.max_chars:
             message = f"{length:,} characters, and {self.model.name} takes {self.model.max_chars:,}"
-            self._fail(paper, f"long-{text_hash}", None, Failure("too_long", message))
+            key = f"long-{digest(text_hash, self.recipe.ask_id)}"
+            self._fail(paper, key, None, Failure("too_long", message))
             return None
         return prepare(paper, self.recipe)
 
@@ -262,6 +265,9 @@ class _Run:
 
     async def _ask(self, session: Session, group: list[Todo]) -> None:
         """Ask once for all papers of one text, and store what came back."""
+        while self.writer.is_waiting:  # nothing more is paid for before the disk has room again
+            await asyncio.sleep(0.05)
+        self.writer.check()
         todo = group[0]
         outcome = await session.ask(todo)
         self.report.add_usage(outcome.usage)

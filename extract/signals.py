@@ -29,6 +29,9 @@ class Signals:
         if self.names:
             os._exit(128 + number)
         self.names.append(number.name)
+        # The loop stands still while the last rows are written, and would not hear a second one.
+        for each in self.installed:
+            signal.signal(each, lambda again, _: os._exit(128 + again))
         if self.task is not None:
             self.task.cancel()
 

@@ -72,7 +72,7 @@ def look(database: Path) -> Found:
         row = connection.execute(
             "select schema_version, tool_version, flush_seq from meta"
         ).fetchone()
-    return Found(*row, columns) if row else Found(columns=columns)
+    return Found(row[0], row[1], row[2], columns) if row else Found(columns=columns)
 
 
 def check(database: Path) -> tuple[Found, list[str]]:
