@@ -1,6 +1,7 @@
 """From the name that a user gives to a model that can be asked.
 
     local/NAME         a registered model on this machine (`extract.local`), the default
+    local/FOLDER       one with an adapter of the user's own (`paperfacts train`)
     PROVIDER/NAME      a hosted model, by instructor's provider names
     NAME + base_url    anything that speaks the OpenAI protocol
 
@@ -11,11 +12,11 @@ spends money. Not here: the calls (`extract.asking`) and the process (`extract.l
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from extract.errors import InputError
-from extract.local.registry import local_model
+from extract.local.registry import LocalModel, local_model
 from extract.recipe import Recipe
 from extract.request import Sampling
 from extract.task import Task
@@ -120,14 +121,27 @@ def find_model(
 
 def _local(name: str, task: Task) -> Model:
     """Return a registered local model; one with an adapter for the task has its own prompt."""
-    registered = local_model(name.removeprefix("local/"))
+    short = name.removeprefix("local/")
+    registered = local_model(short)
     has_adapter = registered.adapter_for(task.name) is not None
     style = "tuned" if has_adapter and "tuned" in task.prompts else "compact"
     sampling = Sampling(
         temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS + WITH_PROBABILITIES
     )
     recipe = Recipe(task, name, registered.model_id(task.name), style, "", sampling)
+    if short != registered.name:
+        recipe = _of_own_adapter(recipe, short, registered)
     return Model(name, recipe, LOCAL_MAX_CHARS)
+
+
+def _of_own_adapter(recipe: Recipe, short: str, registered: LocalModel) -> Recipe:
+    """Return the recipe of a user's adapter: named by its hash, wherever its folder lies."""
+    from extract.local.trained import check_trained_for
+
+    check_trained_for(short, recipe.task.version, recipe.prompt.version)
+    assert registered.adapter is not None
+    named = f"local/{registered.name}+{registered.adapter.sha256[:8]}"
+    return replace(recipe, model=named)
 
 
 def local_endpoint(server: LocalServer) -> Endpoint:

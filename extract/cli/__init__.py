@@ -22,6 +22,13 @@ COMMANDS = {
         "Say which numbers of the papers no fact accounts for.",
     ),
     "eval": ("extract.cli.evaluating:evaluate_model", "Score a model or database against gold."),
+    "train": ("extract.cli.training:train_model", "Train an adapter of the embedded model."),
+    "probe": ("extract.cli.probing:probe_model", "Say whether a model reads, or takes orders."),
+    "diff": ("extract.cli.diffing:diff", "Compare two sets of facts, fact by fact."),
+    "replay": (
+        "extract.cli.replaying:replay",
+        "Derive the facts of a database again from its stored answers.",
+    ),
     "models": ("extract.cli.models:list_models", "List the local models."),
 }
 

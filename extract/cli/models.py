@@ -18,6 +18,8 @@ def list_models(*, json_: Annotated[bool, Parameter(name="--json")] = False) -> 
     """
     from extract.local.folders import models_cache
     from extract.local.registry import local_models
+    from extract.local.trained import trained_rows
+    from extract.local.weights import cached_path
     from extract.models import DEFAULT
 
     folder = models_cache()
@@ -32,10 +34,10 @@ def list_models(*, json_: Annotated[bool, Parameter(name="--json")] = False) -> 
             else None,
             "licence": m.licence,
             "sha256": m.sha256,
-            "fetched": (folder / m.file).is_file(),
+            "fetched": cached_path(m).is_file(),
         }
         for m in local_models().values()
-    ]
+    ] + trained_rows()
     if json_:
         print(json.dumps(rows, indent=1))
         return
@@ -45,4 +47,5 @@ def list_models(*, json_: Annotated[bool, Parameter(name="--json")] = False) -> 
         marks += ["default"] if row["default"] else []
         marks += ["fetched"] if row["fetched"] else []
         print(f"{row['model']:<28} {row['title']}: {', '.join(marks)}")
-    print("\nWeights are fetched on first use, compared with their hash, and kept in", folder)
+    print("\nYour own adapters: --model local/FOLDER; see docs/training.md")
+    print("Weights are fetched on first use, compared with their hash, and kept in", folder)

@@ -13,8 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from extract.errors import InputError
-
 ADAPTERS = Path(__file__).with_name("adapters")
 
 
@@ -47,7 +45,7 @@ Source = HubSource | WheelSource
 
 @dataclass(frozen=True, slots=True)
 class RegisteredAdapter:
-    """A LoRA adapter that ships with us, for one task."""
+    """A LoRA adapter for one task: one that ships with us, or one of the user's own."""
 
     file: str
     bytes: int
@@ -90,13 +88,12 @@ class LocalModel:
 
 
 def local_model(name: str) -> LocalModel:
-    """Return the model that goes by *name*."""
+    """Return the model that goes by *name*: a registered one, or one that the user has trained."""
     models = local_models()
     if name not in models:
-        raise InputError(
-            f"there is no local model {name!r}",
-            hint=f"Known are: {', '.join(models)}.",
-        )
+        from extract.local.trained import trained_model  # it reads the registry itself
+
+        return trained_model(name)
     return models[name]
 
 

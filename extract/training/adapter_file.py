@@ -173,5 +173,5 @@ def _gguf() -> Any:
     try:
         import gguf
     except ImportError as error:
-        raise ModelError(f"{error.name} is not installed", hint=NO_TRAIN) from error
+        raise InputError(f"{error.name} is not installed", hint=NO_TRAIN) from error
     return gguf

@@ -32,11 +32,18 @@ class TrainingConfig:
     learning_rate: float = 5e-4
     warmup_steps: int = 10
     drop_sentences: float = 0.0
+    swap_names: float = 0.0
+    swap_numbers: float = 0.0
+    shuffle_sentences: float = 0.0
+    latex_remnants: float = 0.0
     seed: int = 7
     folds: int = 5
     hold_out: int = -1
     checkpoint_every: int = 50
 
+
+SHARES = ("drop_sentences", "swap_names", "swap_numbers", "shuffle_sentences", "latex_remnants")
+"""Keys that say how many of the examples are varied, from 0 to 1."""
 
 _AT_LEAST_ONE = ("epochs", "batch", "rank", "alpha", "folds", "checkpoint_every")
 
@@ -84,8 +91,9 @@ def _out_of_range(config: TrainingConfig) -> str:
         return "max_steps and warmup_steps should not be negative"
     if not 0 < config.learning_rate < 1:
         return "learning_rate should lie between 0 and 1"
-    if not 0 <= config.drop_sentences <= 1:
-        return "drop_sentences is a share, from 0 to 1"
+    for key in SHARES:
+        if not 0 <= getattr(config, key) <= 1:
+            return f"{key} is a share, from 0 to 1"
     if not -1 <= config.hold_out < config.folds:
         return f"hold_out should be a fold from 0 to {config.folds - 1}, or -1 for none"
     return ""

@@ -10,7 +10,6 @@ Not here: the training itself (`extract.training.lora`).
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
+from extract.evaluation import goldfile
 from extract.papers import Paper
 from extract.shown import ShownPaper, show
 from extract.task import Task
@@ -36,29 +36,8 @@ class Example:
 
 
 def read_annotations(path: Path, task: Task) -> list[Annotation]:
-    """Read an annotation file; raise `InputError` that names the line that cannot be read."""
-    annotations: list[Annotation] = []
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"annotations {path}: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            annotation = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error}") from error
-        wanted = ("id", "title", "abstract", *(k.name for k in task.kinds))
-        if not isinstance(annotation, dict):
-            raise InputError(f"{path}, line {number}: not an object")
-        if missing := [key for key in wanted if key not in annotation]:
-            raise InputError(
-                f"{path}, line {number}: {', '.join(missing)} missing",
-                hint="An annotated abstract has id, title, abstract and every list of the task.",
-            )
-        annotations.append(annotation)
-    return annotations
+    """Return the annotations in *path*, each with its text and every list of the task."""
+    return list(goldfile.read_annotations(path, task, is_complete=True).values())
 
 
 def as_paper(annotation: Annotation) -> Paper:

@@ -17,10 +17,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, TextIO
 
+from extract.errors import InputError, StoreError
 from extract.prompting import Prompt
 from extract.training.config import TrainingConfig
 from extract.training.examples import Example
@@ -37,6 +40,14 @@ class Tokenised:
 
     ids: list[int]
     answer_from: int
+
+
+def best_device() -> Any:
+    """Return the GPU where there is one that knows bfloat16, else the CPU."""
+    import torch
+
+    has_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return torch.device("cuda" if has_gpu else "cpu")
 
 
 def load_base(weights: Path) -> tuple[Any, Any]:
@@ -81,7 +92,9 @@ class Trainer:
         self.config, self.folder = config, folder
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
+        self.device = best_device()
         self.tokenizer, base = load_base(weights)
+        base.to(self.device)
         settings = peft.LoraConfig(
             r=config.rank,
             lora_alpha=config.alpha,
@@ -98,6 +111,14 @@ class Trainer:
         )
         self.step = 0
         self.wall_s = 0.0
+
+    @property
+    def device_name(self) -> str:
+        """What the training runs on, for the card."""
+        import torch
+
+        is_gpu = self.device.type == "cuda"
+        return str(torch.cuda.get_device_name(self.device)) if is_gpu else "cpu"
 
     def state(self) -> dict[str, Any]:
         """Return the adapter's weights by name, in float32."""
@@ -116,8 +137,8 @@ class Trainer:
         """Return the mean loss over the answer's tokens; only their logits are computed."""
         import torch
 
-        ids = torch.tensor([example.ids])
-        keep = torch.arange(example.answer_from - 1, len(example.ids) - 1)
+        ids = torch.tensor([example.ids], device=self.device)
+        keep = torch.arange(example.answer_from - 1, len(example.ids) - 1, device=self.device)
         logits = self.model(input_ids=ids, logits_to_keep=keep, use_cache=False).logits
         return torch.nn.functional.cross_entropy(
             logits[0].float(), ids[0, example.answer_from :], reduction="mean"
@@ -164,22 +185,40 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
         }
         temporary = self.folder / "checkpoint.pt.part"
-        torch.save(state, temporary)
-        temporary.replace(self.folder / "checkpoint.pt")
+        try:
+            torch.save(state, temporary)
+            temporary.replace(self.folder / "checkpoint.pt")
+        except (OSError, RuntimeError) as error:
+            raise StoreError(
+                f"the checkpoint of step {self.step} cannot be written to {self.folder}: {error}",
+                hint="Make room there, and run the same command again: it goes on from the"
+                " checkpoint before.",
+            ) from error
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False where there is none."""
-        import torch
-
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
-        self.load_state(state["adapter"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        with _readable(path):
+            state = self._take_over(path)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = state["step"]
         self.wall_s = state.get("wall_s", 0.0)
         return True
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with the weights of another run's checkpoint, and nothing else of it."""
+        with _readable(checkpoint):
+            self._take_over(checkpoint)
+
+    def _take_over(self, checkpoint: Path) -> dict[str, Any]:
+        """Load the weights of a checkpoint, and return all that it holds."""
+        import torch
+
+        state: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        self.load_state(state["adapter"])
+        return state
 
 
 def batches(count: int, config: TrainingConfig) -> Iterator[tuple[int, list[int]]]:
@@ -198,14 +237,17 @@ def train(
     prompt: Prompt,
     report: Report,
 ) -> None:
-    """Run all steps that are left; *make* gives the example of a number in an epoch."""
+    """Run all steps that are left; *make* gives the example of a number in an epoch.
+
+    Whatever *report* raises ends the run, after a checkpoint of the step that it was told of.
+    """
     config = trainer.config
     steps = list(batches(count, config))[: config.max_steps or None]
     done = trainer.step
-    began, before, tokens = time.monotonic(), trainer.wall_s, 0
-    log = (trainer.folder / "log.jsonl").open("a", encoding="utf-8")
-    with log:
+    spent, tokens = 0.0, 0
+    with _appended(trainer.folder / "log.jsonl") as log:
         for epoch, numbers in steps[done:]:
+            began = time.monotonic()
             batch = [tokenise(trainer.tokenizer, prompt, make(n, epoch)) for n in numbers]
             batch = [b for b in batch if len(b.ids) <= MAX_TOKENS]
             if not batch:
@@ -213,21 +255,47 @@ def train(
                 continue
             loss = trainer.update(batch, len(steps))
             tokens += sum(len(b.ids) for b in batch)
-            elapsed = time.monotonic() - began
-            trainer.wall_s = before + elapsed
+            took = time.monotonic() - began
+            spent += took
+            trainer.wall_s += took
             event = {
                 "step": trainer.step,
                 "of": len(steps),
                 "epoch": epoch,
                 "loss": round(loss, 4),
                 "wall_s": round(trainer.wall_s, 1),
-                "tokens_per_s": round(tokens / elapsed),
-                "left_s": round(elapsed / (trainer.step - done) * (len(steps) - trainer.step)),
+                "tokens_per_s": round(tokens / spent),
+                "left_s": round(spent / (trainer.step - done) * (len(steps) - trainer.step)),
             }
             log.write(json.dumps(event) + "\n")
             log.flush()
-            report(event)
+            try:
+                report(event)
+            except BaseException:
+                trainer.save()
+                raise
             if trainer.step % config.checkpoint_every == 0:
                 trainer.save()
     trainer.save()
     (trainer.folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+
+
+@contextmanager
+def _readable(checkpoint: Path) -> Iterator[None]:
+    """Say of a damaged or foreign checkpoint what it is."""
+    try:
+        yield
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+        raise InputError(
+            f"{checkpoint} cannot be read as a checkpoint of this size of adapter: {error}",
+            hint="Delete it to begin again, or name an empty folder.",
+        ) from error
+
+
+def _appended(log: Path) -> TextIO:
+    """Open *log* for more lines, on a line of its own where the last one was cut off."""
+    is_cut = log.is_file() and not log.read_bytes().endswith(b"\n") and log.stat().st_size > 0
+    file = log.open("a", encoding="utf-8")
+    if is_cut:
+        file.write("\n")
+    return file

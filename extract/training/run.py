@@ -4,149 +4,102 @@ The folder holds everything of a run: `run.json` (what it is made of), `checkpoi
 with a line a step, and in the end `adapter.gguf` and `card.json`. A folder that was begun with
 other examples, another base or another config is refused, not continued.
 
-Needs the extra `train`. Not here: the training itself (`lora`), the examples (`examples`).
+Needs the extra `train`. Not here: the training itself (`lora`), what it is made of (`plan`), and
+what it is measured on (`dev`).
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from extract.errors import InputError, ModelError
+from extract.errors import InputError
 from extract.local.cores import usable_cores
-from extract.local.registry import local_model
 from extract.local.verifying import sha256_of
-from extract.local.weights import ensure_weights
-from extract.prompting import Prompt, read_prompt
-from extract.task import Task
-from extract.tasks import BUILT_IN, load_task
 from extract.training.adapter_file import NO_TRAIN, read_base_shape, write_adapter
-from extract.training.config import TrainingConfig, read_config
-from extract.training.examples import Annotation, Example, example, with_sentences_dropped
-from extract.training.sources import all_annotations, digest_of, without_fold
+from extract.training.plan import Plan, read_plan
 
 Report = Callable[[dict[str, Any]], None]
 
 LOSS_TAIL_STEPS = 20
 _LIBRARIES = ("paperfacts", "torch", "transformers", "peft", "gguf", "xllamacpp")
 _NEEDED = ("torch", "transformers", "peft", "gguf")
-_NOT_IN_FINGERPRINT = ("annotations", "databases", "start_from", "checkpoint_every")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a run is made of, read and checked before anything is trained."""
-
-    config: TrainingConfig
-    task: Task
-    prompt: Prompt
-    trained: Sequence[Annotation]
-    held_out: Sequence[Annotation]
-    weights: Path
-    start_from: Path | None
-
-    def fingerprint(self) -> dict[str, Any]:
-        """Return what decides the result; paths do not, the bytes behind them do."""
-        config = {k: v for k, v in asdict(self.config).items() if k not in _NOT_IN_FINGERPRINT}
-        return {
-            "config": config,
-            "examples": len(self.trained),
-            "examples_sha256": digest_of(self.trained),
-            "base_sha256": sha256_of(self.weights),
-            "start_from_sha256": sha256_of(self.start_from) if self.start_from else None,
-            "task_version": self.task.version,
-            "prompt_version": self.prompt.version,
-        }
-
-    def undropped(self) -> Iterator[Example]:
-        """Yield all examples as they are annotated."""
-        return (example(self.task, annotation) for annotation in self.trained)
-
-    def make(self, number: int, epoch: int) -> Example:
-        """Return one example; whether sentences are dropped follows from seed, epoch, number."""
-        annotation = self.trained[number]
-        rng = random.Random(f"{self.config.seed}/{epoch}/{number}")
-        if rng.random() < self.config.drop_sentences:
-            annotation = with_sentences_dropped(annotation, rng)
-        return example(self.task, annotation)
 
 
 def train_adapter(
-    config_path: Path, folder: Path, *, threads: int | None = None, report: Report
+    config_path: Path,
+    folder: Path,
+    *,
+    threads: int | None = None,
+    report: Report,
+    dev: Any = None,
+    hold_out: int | None = None,
+    folds: int | None = None,
 ) -> Path:
     """Train what the config describes in *folder*, and return the adapter's file.
 
-    Goes on where an earlier call was stopped. *report* gets one mapping a step, and one a
-    held-out paper. Raises `InputError` for a config, example or folder that cannot be used,
-    `ModelError` where the extra `train` or the base's weights are missing.
+    Goes on where an earlier call was stopped, and trains nothing that is trained already. *report*
+    gets one mapping a step and one a measured paper; what it raises stops the run, after a
+    checkpoint. *dev* (`extract.training.dev.DevWish`) says what is measured; without it, the fold
+    held out. *hold_out* and *folds* are used in place of the config's.
+
+    Raises `InputError` for a config, example or folder that cannot be used and where the extra
+    `train` is missing, `ModelError` where the base's weights are.
     """
     require_train()
-    plan = read_plan(config_path)
-    fingerprint = plan.fingerprint()
-    claim_folder(folder, fingerprint)
-    threads = threads or usable_cores()
-    adapter, training = _trained(plan, folder, threads, report)
-    card: dict[str, Any] = {
-        "adapter_sha256": sha256_of(adapter),
-        "adapter_bytes": adapter.stat().st_size,
-        **fingerprint,
-        "annotations": [*plan.config.annotations, *plan.config.databases],
-        "libraries": _library_versions(),
-        "threads": threads,
-        **training,
-    }
-    if plan.held_out:
-        from extract.training.held_out import adapted_server, dev_figures
+    from extract.training.dev import DevWish, dev_of
 
-        server = adapted_server(plan.weights, adapter, threads=threads)
-        card["held_out"] = dev_figures(plan.task, plan.held_out, server, report)
-    (folder / "card.json").write_text(
-        json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    changed = {"hold_out": hold_out, "folds": folds}
+    plan = read_plan(config_path, **{k: v for k, v in changed.items() if v is not None})
+    measured = dev_of(plan, dev or DevWish())
+    fingerprint = plan.fingerprint()
+    threads = threads or usable_cores()
+    with claimed(folder, fingerprint):
+        adapter, card = folder / "adapter.gguf", finished_card(folder, fingerprint)
+        if card is None:
+            training = _trained(plan, folder, threads, measured, report)
+            card = _card(plan, adapter, fingerprint, training)
+            _write_json(folder / "card.json", card)
+        if measured and _is_new(card.get(measured.source), measured):
+            card[measured.source] = measured.figures(plan, adapter, threads, report)
+            _write_json(folder / "card.json", card)
     return adapter
 
 
 def require_train() -> None:
-    """Raise `ModelError` unless all packages of the extra `train` are installed."""
+    """Raise `InputError` unless all packages of the extra `train` are installed."""
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise ModelError(f"training needs {', '.join(missing)}", hint=NO_TRAIN)
+        raise InputError(f"training needs {', '.join(missing)}", hint=NO_TRAIN)
 
 
-def read_plan(config_path: Path) -> Plan:
-    """Read the config and everything that it names; the base's weights are fetched if need be."""
-    config = read_config(config_path)
-    task = load_task(
-        config.task if config.task in BUILT_IN else str(config_path.parent / config.task)
-    )
-    if "tuned" not in task.prompts:
+@contextmanager
+def claimed(folder: Path, fingerprint: dict[str, Any]) -> Iterator[None]:
+    """Keep *folder* to one process and one run; raise `InputError` where it is another's."""
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / "run.lock", timeout=0):
+            claim_folder(folder, fingerprint)
+            yield
+    except filelock.Timeout as error:
         raise InputError(
-            f"task {task.name} has no prompt for a trained model",
-            hint="Write prompt.tuned.md in the task's folder; prompts/facts.tuned.md is one.",
-        )
-    prompt = read_prompt(f"{task.name}.tuned", task.prompts["tuned"])
-    annotations = all_annotations(config, config_path.parent, task)
-    for annotation in annotations:
-        example(task, annotation)  # a mistake in the last one should not wait for its turn
-    trained, held_out = without_fold(annotations, config)
-    start_from = config_path.parent / config.start_from if config.start_from else None
-    if start_from is not None and not start_from.is_file():
-        raise InputError(f"training config {config_path}: start_from: no file {start_from}")
-    weights = ensure_weights(local_model(config.base))
-    return Plan(config, task, prompt, trained, held_out, weights, start_from)
+            f"another process trains in {folder}", hint="Wait for it, or name another folder."
+        ) from error
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def claim_folder(folder: Path, fingerprint: dict[str, Any]) -> None:
     """Make *folder* the run's own; raise `InputError` where it is another run's."""
-    folder.mkdir(parents=True, exist_ok=True)
     claim = folder / "run.json"
     if claim.is_file():
-        begun = json.loads(claim.read_text(encoding="utf-8"))
+        begun = _read_json(claim)
         different = [key for key in fingerprint if begun.get(key) != fingerprint[key]]
         if different:
             raise InputError(
@@ -159,13 +112,24 @@ def claim_folder(folder: Path, fingerprint: dict[str, Any]) -> None:
             hint="Name an empty folder; the checkpoint can be its start_from.",
         )
     else:
-        claim.write_text(json.dumps(fingerprint, indent=1) + "\n", encoding="utf-8")
+        _write_json(claim, fingerprint)
 
 
-def _trained(plan: Plan, folder: Path, threads: int, report: Report) -> tuple[Path, dict[str, Any]]:
-    """Run the steps that are left, write the adapter, and return it with how it went."""
+def finished_card(folder: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the card of a run that has ended, None where there is something left to do."""
+    card, adapter = folder / "card.json", folder / "adapter.gguf"
+    if not (card.is_file() and adapter.is_file()):
+        return None
+    ended = _read_json(card)
+    is_this = all(ended.get(key) == value for key, value in fingerprint.items())
+    return ended if is_this and ended.get("adapter_sha256") == sha256_of(adapter) else None
+
+
+def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -> dict[str, Any]:
+    """Run the steps that are left, write the adapter, and return how it went."""
     import torch
 
+    from extract.training.dev import measured_on_the_way
     from extract.training.lora import Trainer, too_long, train
 
     config = plan.config
@@ -174,13 +138,28 @@ def _trained(plan: Plan, folder: Path, threads: int, report: Report) -> tuple[Pa
     trainer = Trainer(config, plan.weights, folder)
     is_resumed = trainer.resume()
     if not is_resumed and plan.start_from is not None:
-        trainer.load_state(torch.load(plan.start_from, weights_only=True)["adapter"])
-    left_out = too_long(trainer.tokenizer, plan.prompt, plan.undropped())
-    train(trainer, plan.make, len(plan.trained), plan.prompt, report)
-    adapter = write_adapter(
+        trainer.start_from(plan.start_from)
+    report(
+        {
+            "device": trainer.device_name,
+            "resumed_at": trainer.step,
+            "examples": len(plan.trained),
+        }
+    )
+    left_out = too_long(trainer.tokenizer, plan.prompt, plan.as_annotated())
+
+    def after_step(event: dict[str, Any]) -> None:
+        report(event)
+        if dev is not None and dev.is_due(event):
+            report(measured_on_the_way(dev, plan, trainer, threads, report))
+
+    train(trainer, plan.make, len(plan.trained), plan.prompt, after_step)
+    write_adapter(
         trainer.state(), folder / "adapter.gguf", rank=config.rank, alpha=config.alpha, base=shape
     )
-    return adapter, {
+    return {
+        "device": trainer.device_name,
+        "threads": threads,
         "steps": trainer.step,
         "wall_s": round(trainer.wall_s),
         "too_long": left_out,
@@ -188,11 +167,35 @@ def _trained(plan: Plan, folder: Path, threads: int, report: Report) -> tuple[Pa
     }
 
 
+def _card(
+    plan: Plan, adapter: Path, fingerprint: dict[str, Any], training: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what there is to know about the adapter."""
+    return {
+        "adapter_sha256": sha256_of(adapter),
+        "adapter_bytes": adapter.stat().st_size,
+        **fingerprint,
+        "annotations": [*plan.config.annotations, *plan.config.databases],
+        "libraries": _library_versions(),
+        **training,
+    }
+
+
+def _is_new(figures: dict[str, Any] | None, measured: Any) -> bool:
+    """Say whether the card has no figures on exactly these papers."""
+    from extract.training.sources import digest_of
+
+    return figures is None or figures.get("examples_sha256") != digest_of(measured.papers)
+
+
 def _loss_tail(log: Path) -> list[float]:
     """Return the losses of the last steps; a step that was run twice counts as it was run last."""
     losses: dict[int, float] = {}
     for line in log.read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # cut off when a run was killed; its step was run again
         losses[event["step"]] = event["loss"]
     return [losses[step] for step in sorted(losses)[-LOSS_TAIL_STEPS:]]
 
@@ -206,3 +209,23 @@ def _library_versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             versions[name] = None
     return versions
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a file that a run has written; `InputError` where it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}", hint="Name an empty folder to begin again."
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no object", hint="Name an empty folder to begin again.")
+    return content
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write *path* whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
