@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 COMMANDS = {
     "run": ("extract.cli.running:run_feed", "Extract the facts of a feed into a database."),
@@ -41,10 +41,12 @@ def build_app() -> App:
         name="paperfacts",
         help="Turn a feed of paper abstracts into a SQL database of the facts they state.",
         version=tool_version,
+        # A flag is given or left out: --no-force would only lengthen the help.
+        default_parameter=Parameter(negative=()),
         help_epilogue="Start with: paperfacts run FEED --db papers.duckdb",
     )
-    for name, (where, words) in COMMANDS.items():
-        app.command(where, name=name, help=words)
+    for place, (name, (where, words)) in enumerate(COMMANDS.items()):
+        app.command(where, name=name, help=words, sort_key=place)
     return app
 
 
