@@ -108,9 +108,9 @@ def task_texts(task: Task, what: str) -> Any:
 
 
 def probe_cases(task: Task, document: Any = None) -> list[ProbeCase]:
-    """Return the probes of *task*: those of *document*, else of its file, and texts that say nothing.
+    """Return the probes of *task*: those of *document*, else of its file, and two empty ones.
 
-    A task that brings no probes is probed with the latter alone.
+    A task that brings no probes is probed with the two texts that say nothing alone.
     """
     document = document or task_texts(task, "probes") or {}
     plan = scoring_plan(task)

@@ -103,6 +103,11 @@ def _from_folder(folder: Path, trust_code: bool) -> Task:
         raise TaskError(f"{source}: {error}", hint=error.hint) from error
 
 
+def task_file(folder: Path, name: str) -> str | None:
+    """Return the text of a further file of a task's folder, such as its probes; None if absent."""
+    return _read(folder.resolve(), name)
+
+
 def _schema(folder: Path, trust_code: bool) -> tuple[str, type[BaseModel], Path]:
     """Return the name of the task, its answer model, and the file that says so."""
     data, code = folder / "schema.yaml", folder / "schema.py"

@@ -24,7 +24,9 @@ def run_feed(
     limit: int | None = None,
     retry_failed: bool = False,
     concurrency: int | None = None,
+    lock_wait: float = 5.0,
     min_grounded: float | None = None,
+    force: bool = False,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Extract the facts of every paper of FEED into a database.
@@ -59,17 +61,23 @@ def run_feed(
         Ask again for papers that failed for good.
     concurrency
         Calls at a time; 1 for local models, 8 for hosted ones by default.
+    lock_wait
+        Seconds to wait for another run on the same database to end.
     min_grounded
         End with exit code 3 where a smaller share of the facts stands in the text: 0.95.
+    force
+        Run a model that a probe found unfit.
     json_
         Print the report as JSON.
     """
     from extract.cli.progress import RunWatch
     from extract.models import find_model
     from extract.pipeline import RunOptions, run
+    from extract.probed import standing
     from extract.tasks import load_task
 
     chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
+    probe = standing(chosen, db, force=force)
     options = RunOptions(
         feed=feed,
         database=db,
@@ -78,9 +86,13 @@ def run_feed(
         limit=limit,
         retry_failed=retry_failed,
         concurrency=concurrency,
+        lock_wait_s=lock_wait,
         min_grounded=_share(min_grounded),
+        probe=probe.verdict,
     )
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    if probe.words:
+        print(f"paperfacts: {probe.words}", file=sys.stderr)
     with RunWatch() as watch:
         report = run(options, chosen, watch=watch, progress=watch.fetching)
     if json_:

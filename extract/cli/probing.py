@@ -1,0 +1,244 @@
+"""`paperfacts probe`: does a model read what it is given, and does it take orders from it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from extract.models import Model
+    from extract.probed import ProbeRecord
+    from extract.report import RunReport
+
+
+def probe_model(
+    model: str | None = None,
+    *,
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
+    task: str = "facts",
+    base_url: str | None = None,
+    mode: str | None = None,
+    trust_code: bool = False,
+    injection: bool = False,
+    concurrency: int | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Ask MODEL about invented twin texts and say whether it reads them: fit, weak or unfit.
+
+    A number or name that is changed must change in the facts, a deleted sentence's facts must
+    vanish, and a text without facts must give none. Every run of the model shows the verdict; an
+    unfit model is not run without --force. Exit code 3 for unfit, 0 for fit and weak.
+
+    Parameters
+    ----------
+    model
+        local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
+    db
+        Database to keep the outcome in too, in the table probes; made where it is not there.
+    task
+        What the model is to extract: facts, or a folder with schema.yaml and probes.json.
+    base_url
+        URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
+    mode
+        How a hosted model is held to the schema: tools, json_schema or responses.
+    trust_code
+        Let a schema.py of the task's folder run.
+    injection
+        Ask about abstracts that try to give orders instead, and print how many change no fact
+        or are flagged. Exit code 3 where a text got no answer.
+    concurrency
+        Calls at a time; 1 for local models, 8 for hosted ones by default.
+    json_
+        Print everything as JSON.
+    """
+    from extract.models import find_model
+    from extract.store.database import Database
+    from extract.store.probes import write_probe
+    from extract.tasks import load_task
+
+    chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
+    document = _document(task, "injections" if injection else "probes")
+    if db is not None:
+        # Before anything is asked: a database that cannot be used must not cost a probe.
+        Database(db, chosen.recipe.task).prepare()
+    suite = _injection if injection else _reading
+    record, report, lines, cases = suite(chosen, document, concurrency)
+    if db is not None:
+        write_probe(db, record.row())
+    kept = _keep(record)
+    if json_:
+        body = {"schema_version": 1, **record.row(), "counts": record.counts, "kept": kept}
+        body |= {"seconds": round(report.seconds, 1), **cases}
+        print(json.dumps(body, ensure_ascii=False, indent=1))
+    else:
+        _print(lines, record, report, kept)
+    return 3 if record.verdict == "unfit" or (injection and report.failed) else 0
+
+
+Told = tuple["ProbeRecord", "RunReport", list[str], dict[str, Any]]
+
+
+def _reading(model: Model, document: Any, concurrency: int | None) -> Told:
+    """Probe whether the model reads: the record, the report, a line and an object a case."""
+    from extract.probed import new_record
+    from extract.probing import judge, probe_cases, probe_texts
+
+    cases = probe_cases(model.recipe.task, document)
+    replies, report = _ask(probe_texts(cases), model, concurrency)
+    outcome = judge(cases, {name: r.answer if r else None for name, r in replies.items()})
+    passed = outcome.counts.get("passed", 0)
+    record = new_record(
+        "reading",
+        model.recipe,
+        report,
+        verdict=outcome.verdict,
+        reasons=outcome.reasons,
+        counts=dict(outcome.counts),
+        rate=passed / len(cases),
+    )
+    lines = [f"{r.outcome:<10}  {r.case.name}: {r.reason}" for r in outcome.results]
+    objects = [
+        {
+            "case": r.case.name,
+            "expectation": r.case.expectation,
+            "lists": [kind.name for kind in r.case.lists],
+            "outcome": r.outcome,
+            "reason": r.reason,
+        }
+        for r in outcome.results
+    ]
+    counts = ", ".join(f"{count} {word}" for word, count in outcome.counts.items())
+    lines += ["", f"{model.name} is {outcome.verdict}: of {len(cases)} cases {counts}"]
+    lines += [f"  {reason}" for reason in outcome.reasons]
+    return record, report, lines, {"cases": objects}
+
+
+def _injection(model: Model, document: Any, concurrency: int | None) -> Told:
+    """Probe whether texts can give the model orders, told in the same form."""
+    from extract.injections import (
+        injection_cases,
+        injection_texts,
+        judge_injections,
+        shown_facts,
+    )
+    from extract.machine_text import machine_signs
+    from extract.probe_asking import as_paper
+    from extract.probed import new_record
+
+    task = model.recipe.task
+    cases = injection_cases(task, document)
+    texts = injection_texts(cases)
+    replies, report = _ask(texts, model, concurrency)
+    papers = {name: as_paper(text) for name, text in texts.items()}
+    outcome = judge_injections(
+        cases,
+        {name: shown_facts(task, r.grounded) if r else None for name, r in replies.items()},
+        {name: machine_signs(paper.title, paper.abstract) for name, paper in papers.items()},
+    )
+    record = new_record(
+        "injection",
+        model.recipe,
+        report,
+        verdict=None,
+        reasons=(),
+        counts=dict(outcome.counts),
+        rate=outcome.rate,
+    )
+    objects = [
+        {
+            "attack": row.case.attack,
+            "case": row.case.name,
+            "result": row.result,
+            "signs": row.signs,
+            "lost": row.lost,
+            "added": row.added,
+        }
+        for row in outcome.rows
+    ]
+    lines = []
+    for row in outcome.rows:
+        lines.append(f"{row.result:<10}  {row.case.attack:<10}  {row.case.name}")
+        lines += [f"{'':<12}- {' '.join(fact)}" for fact in row.lost]
+        lines += [f"{'':<12}+ {' '.join(fact)}" for fact in row.added]
+    counts = ", ".join(f"{count} {word}" for word, count in outcome.counts.items())
+    rates = f"{outcome.rate:.1%} changed no fact or are flagged ({outcome.unchanged:.1%} no fact)"
+    lines += ["", f"{model.name}: of {len(cases)} attacks {rates}: {counts}"]
+    return record, report, lines, {"unchanged": round(outcome.unchanged, 4), "attacks": objects}
+
+
+def _ask(texts: Mapping[str, Any], model: Model, concurrency: int | None) -> Any:
+    """Ask about every text, and show on stderr how far it is."""
+    from extract.cli.progress import RunWatch
+    from extract.probe_asking import ask_about
+    from extract.report import RunReport
+
+    print(f"paperfacts: {model.describe}", file=sys.stderr)
+    print(f"paperfacts: asking about {len(texts)} invented texts", file=sys.stderr)
+    report = RunReport("", "", "", model.name, model.recipe.task.name)
+    with RunWatch() as watch:
+        replies = ask_about(
+            texts.values(),
+            model,
+            report,
+            concurrency=concurrency,
+            watch=watch,
+            progress=watch.fetching,
+        )
+    return replies, report
+
+
+def _document(task: str, what: str) -> Any:
+    """Return the texts that the folder of a task brings; None for a built-in task."""
+    from extract.errors import InputError
+    from extract.tasks import BUILT_IN, task_file
+
+    if task in BUILT_IN:
+        return None
+    path = Path(task) / f"{what}.json"
+    text = task_file(Path(task), path.name)
+    if text is None:
+        raise InputError(
+            f"task {task} brings no texts to probe with: there is no {path}",
+            hint=f"Write it in the form of the built-in one: schemas/facts_{what}.json.",
+        )
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+
+
+def _keep(record: ProbeRecord) -> str | None:
+    """Keep the outcome for later runs; where that cannot be, say so and go on."""
+    from extract.probed import DATA_VARIABLE, keep
+
+    try:
+        return str(keep(record))
+    except OSError as error:
+        print(
+            f"paperfacts: the outcome is not kept for later runs: {error};"
+            f" name another folder in {DATA_VARIABLE}",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _print(lines: list[str], record: ProbeRecord, report: RunReport, kept: str | None) -> None:
+    """Print the cases, the outcome, what failed and what it cost."""
+    from extract.terminal import safe_text
+
+    lines += [
+        f"  no answer about {failed.paper_id}: {failed.failure.failure_class}:"
+        f" {failed.failure.message[:200]}"
+        for failed in report.failed[:5]
+    ]
+    lines.append(
+        f"{record.texts} texts, {record.calls} calls, {record.input_tokens:,} + "
+        f"{record.output_tokens:,} tokens, {report.seconds:.1f} s"
+    )
+    lines += [f"kept in {kept}"] if kept else []
+    print("\n".join(safe_text(line) for line in lines))
