@@ -74,7 +74,11 @@ class CassetteSession:
         """Return the recorded outcome or the model's, as the mode says."""
         if self.mode == "replay":
             return self.play(todo)
-        if self.mode == "record" and (kept := self._kept(todo)) is not None:
+        # What was asked a moment ago, for another paper or test, is fresh already.
+        is_kept = self.mode == "record" or (
+            self.mode == "refresh" and todo.key in self.cassettes.played
+        )
+        if is_kept and (kept := self._kept(todo)) is not None:
             return kept
         outcome = await (await self._opened()).ask(todo)
         self.asked.append(todo.key)
