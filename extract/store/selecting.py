@@ -9,7 +9,8 @@ Not here: the facts that count, which people query (`extract.store.reading`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,56 +36,69 @@ def selected_facts(db: Path, task: Task, wanted: Mapping[str, str]) -> dict[str,
     without an extraction that fits is left out. Raises `InputError` where none fits at all.
     """
     where = [f"e.task = {literal(task.name)}"]
-    for name, value in wanted.items():
-        full = _full_value(db, task, name, value)
-        where.append(f"{SELECTORS[name]} = {literal(full)}")
+    for name, value in _full_values(db, task, wanted).items():
+        where.append(f"{SELECTORS[name]} = {literal(value)}")
     if not wanted:
         where.append("e.extraction_id in (select extraction_id from current_extractions)")
-    chosen = f"""{_FROM} where {" and ".join(where)}
-        qualify row_number() over (
-            partition by e.paper_id
-            order by e.text_hash = p.text_hash desc, e.created_at desc, e.extraction_id
-        ) = 1"""
-    columns = "p.paper_id, p.title, p.abstract, e.text_hash, e.text_hash = p.text_hash is_present"
     papers: dict[str, dict[str, Any]] = {}
-    for row in rows_of(db, f"select {columns} {chosen}"):
-        papers[row["paper_id"]] = {
-            "id": row["paper_id"],
-            "title": row["title"],
-            "text_hash": row["text_hash"],
-            # Of a text that has changed since, only the hash is left.
-            **({"abstract": row["abstract"]} if row["is_present"] else {}),
-            **{kind.name: [] for kind in task.kinds},
-        }
+    for row in rows_of(db, _statement(task, " and ".join(where))):
+        if row["kind"] is None:
+            papers[row["paper_id"]] = json.loads(row["fact"]) | {k.name: [] for k in task.kinds}
+        else:
+            papers[row["paper_id"]][row["kind"]].append(json.loads(row["fact"]))
     if not papers:
+        fitting = f" that fits all of {_words(wanted)}" if wanted else ""
         raise InputError(
-            f"{db} has no extraction of the task {task.name} that fits all of"
-            f" {', '.join(f'{name}={value}' for name, value in wanted.items())}"
-            if wanted
-            else f"{db} has no extractions of the task {task.name}",
-            hint="What there is: paperfacts sql"
-            ' "select distinct e.run_id, model, prompt_version from extractions e'
-            f' join completions using (completion_key)" --db {db}',
+            f"{db} has no extraction of the task {task.name}{fitting}", hint=_what_there_is(db)
         )
-    for kind in task.kinds:
-        sql = (
-            f"select * from {history_table(task.name, kind.name)} where alignment <> 'missing'"
-            f" and extraction_id in (select e.extraction_id {chosen})"
-        )
-        for row in rows_of(db, sql):
-            papers[row["paper_id"]][kind.name].append(row)
     return papers
 
 
-def _full_value(db: Path, task: Task, name: str, value: str) -> str:
-    """Return the stored value that *value* means: itself, or the only one that begins so."""
-    column = SELECTORS[name]
-    task_is = f"e.task = {literal(task.name)}"
-    rows = rows_of(db, f"select distinct {column} as stored {_FROM} where {task_is} order by 1")
-    stored = [row["stored"] for row in rows]
-    fitting = [each for each in stored if each.startswith(value)]
-    if value in stored or len(fitting) == 1:
-        return value if value in stored else fitting[0]
+def _statement(task: Task, where: str) -> str:
+    """Return one query for papers and facts: a query is a process of its own, and costs that."""
+    facts = "".join(
+        f"""
+        union all
+        select {number}, {literal(kind.name)}, f.paper_id, to_json(f)
+        from {history_table(task.name, kind.name)} f
+        where f.alignment <> 'missing' and f.extraction_id in (select extraction_id from chosen)"""
+        for number, kind in enumerate(task.kinds, 1)
+    )
+    # Of a text that has changed since, only the hash is left.
+    return f"""
+        with chosen as (
+            select e.extraction_id, p.paper_id, p.title, e.text_hash,
+                case when e.text_hash = p.text_hash then p.abstract end as abstract
+            {_FROM} where {where}
+            qualify row_number() over (
+                partition by e.paper_id
+                order by e.text_hash = p.text_hash desc, e.created_at desc, e.extraction_id
+            ) = 1
+        )
+        select 0 as number, null as kind, paper_id,
+            to_json(struct_pack(id := paper_id, title, abstract, text_hash)) as fact
+        from chosen {facts}
+        order by number, paper_id"""
+
+
+def _full_values(db: Path, task: Task, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return the stored values that are meant: each itself, or the only one that begins so."""
+    if not wanted:
+        return {}
+    columns = ", ".join(f"{column} as {name}" for name, column in SELECTORS.items())
+    rows = rows_of(
+        db, f"select distinct {columns} {_FROM} where e.task = {literal(task.name)} order by all"
+    )
+    return {
+        name: _full_value(db, name, value, list(dict.fromkeys(row[name] for row in rows)))
+        for name, value in wanted.items()
+    }
+
+
+def _full_value(db: Path, name: str, value: str, stored: Sequence[str]) -> str:
+    fitting = [value] if value in stored else [each for each in stored if each.startswith(value)]
+    if len(fitting) == 1:
+        return fitting[0]
     if fitting:
         raise InputError(
             f"{db}: {name}={value} means {len(fitting)} of them: {', '.join(fitting[:5])}",
@@ -93,4 +107,15 @@ def _full_value(db: Path, task: Task, name: str, value: str) -> str:
     raise InputError(
         f"{db} has no facts of {name} {value!r}",
         hint=f"It has: {', '.join(stored[:8]) or 'none'}.",
+    )
+
+
+def _words(wanted: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in wanted.items())
+
+
+def _what_there_is(db: Path) -> str:
+    return (
+        'What there is: paperfacts sql "select distinct e.task, e.run_id, model, prompt_version'
+        f' from extractions e join completions using (completion_key)" --db {db}'
     )
