@@ -237,5 +237,5 @@ def _titles(papers: FactSet, others: FactSet) -> dict[str, str]:
 def _has_other_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return any(
         before.get(part) is not None and after.get(part) is not None and before[part] != after[part]
-        for part in ("title", "abstract")
+        for part in ("title", "abstract", "text_hash")
     )

@@ -16,30 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
-from extract.evaluation.plan import ScoredKind, scoring_plan
+from extract.evaluation.plan import Plan, ScoredKind, scoring_plan
 from extract.task import Task
 
 _EXAMPLE = 'A line is one JSON object with an "id" and the lists of the task.'
 
 
-def read_annotations(path: Path, task: Task) -> dict[str, Mapping[str, Any]]:
-    """Return the annotations in *path* by id; `InputError` names the line that cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8, at byte {error.start}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    annotations = parse_annotations(text.split("\n"), task, where=str(path))
+def read_annotations(
+    path: Path, task: Task, *, is_complete: bool = False
+) -> dict[str, Mapping[str, Any]]:
+    """Return the annotations in *path* by id; `InputError` names the line that cannot be read.
+
+    With *is_complete* every paper has its text and all lists of the task, as training needs it.
+    """
+    lines = text_of(path).split("\n")
+    annotations = parse_annotations(lines, task, where=str(path), is_complete=is_complete)
     if not annotations:
         raise InputError(f"{path}: holds no annotations", hint=_EXAMPLE)
     return annotations
 
 
 def parse_annotations(
-    lines: Iterable[str], task: Task, *, where: str = "annotations"
+    lines: Iterable[str], task: Task, *, where: str = "annotations", is_complete: bool = False
 ) -> dict[str, Mapping[str, Any]]:
     """Return the annotations in *lines* by id, each one checked."""
     plan = scoring_plan(task)
@@ -49,22 +47,34 @@ def parse_annotations(
         if not line.strip():
             continue
         place = f"{where}, line {number}"
-        annotation = _object(line, place)
-        paper = _id(annotation, place)
+        annotation = object_of(line, place)
+        if is_complete:
+            _check_parts(annotation, task, place)
+        paper = checked_id(annotation, plan, place)
         if paper in annotations:
             raise InputError(
                 f"{place}: id {paper} stands already on line {first_seen[paper]}",
                 hint="Every paper is annotated once; join the two lines.",
             )
-        _check_text(annotation, place)
-        for kind in plan:
-            _check_list(kind, annotation, place)
         annotations[paper] = annotation
         first_seen[paper] = number
     return annotations
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
+def text_of(path: Path) -> str:
+    """Return the text of a file that a user named; raise `InputError` where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8, at byte {error.start}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def object_of(line: str, place: str) -> dict[str, Any]:
+    """Return the JSON object on a line."""
     try:
         annotation = json.loads(line)
     except ValueError as error:
@@ -76,6 +86,25 @@ def _object(line: str, place: str) -> dict[str, Any]:
             f"{place}: expected an object, got {type(annotation).__name__}", hint=_EXAMPLE
         )
     return annotation
+
+
+def checked_id(annotation: Mapping[str, Any], plan: Plan, place: str) -> str:
+    """Return the id of an annotated paper whose text and lists are as they should be."""
+    paper = _id(annotation, place)
+    _check_text(annotation, place)
+    for kind in plan:
+        _check_list(kind, annotation, place)
+    return paper
+
+
+def _check_parts(annotation: Mapping[str, Any], task: Task, place: str) -> None:
+    """The text and every list of the task are there, be it empty."""
+    wanted = ("id", "title", "abstract", *(kind.name for kind in task.kinds))
+    if missing := [key for key in wanted if key not in annotation]:
+        raise InputError(
+            f"{place}: {', '.join(missing)} missing",
+            hint="An annotated abstract has id, title, abstract and every list of the task.",
+        )
 
 
 def _id(annotation: Mapping[str, Any], place: str) -> str:

@@ -59,7 +59,7 @@ def _statement(task: Task, where: str) -> str:
     facts = "".join(
         f"""
         union all
-        select {number}, {literal(kind.name)}, f.paper_id, to_json(f)
+        select {number}, {literal(kind.name)}, f.paper_id, f.position, to_json(f)
         from {history_table(task.name, kind.name)} f
         where f.alignment <> 'missing' and f.extraction_id in (select extraction_id from chosen)"""
         for number, kind in enumerate(task.kinds, 1)
@@ -75,10 +75,10 @@ def _statement(task: Task, where: str) -> str:
                 order by e.text_hash = p.text_hash desc, e.created_at desc, e.extraction_id
             ) = 1
         )
-        select 0 as number, null as kind, paper_id,
+        select 0 as number, null as kind, paper_id, 0 as position,
             to_json(struct_pack(id := paper_id, title, abstract, text_hash)) as fact
         from chosen {facts}
-        order by number, paper_id"""
+        order by number, paper_id, position"""
 
 
 def _full_values(db: Path, task: Task, wanted: Mapping[str, str]) -> dict[str, str]:

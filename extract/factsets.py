@@ -1,0 +1,156 @@
+"""Where a set of facts for a comparison comes from, by the name that a user gives it.
+
+    papers.duckdb                     the current facts of a database
+    papers.duckdb@run-5a1b            those that one run derived
+    papers.duckdb@model=openai/gpt-5-mini,prompt=facts.json
+                                      those of a model, of a prompt version, or of both
+    @model=local/smollm2-135m         the same database as on the other side
+    expected.jsonl, expected.json     papers with their lists, as in `paperfacts eval`
+    results.jsonl, results.json       rows as `paperfacts export results` writes them
+    FOLDER                            all such files in it
+
+The beginning of a run, model or prompt is enough where only one begins so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from extract.compare import Comparison, FactSet, compare
+from extract.errors import InputError
+from extract.evaluation.goldfile import checked_id, object_of, text_of
+from extract.evaluation.plan import scoring_plan
+from extract.task import Task
+
+SUFFIXES = (".json", ".jsonl")
+_FORMS = (
+    "Give a database (papers.duckdb, papers.duckdb@model=NAME), a .json or .jsonl file of papers"
+    " with their facts, or a folder of such files."
+)
+
+
+def read_facts(name: str, task: Task, *, beside: str = "") -> FactSet:
+    """Return the facts that *name* means; *beside* is the other side, for a bare selector."""
+    if name.startswith("@"):
+        name = str(_path_and_selector(beside)[0]) + name
+    path, selector = _path_and_selector(name)
+    if selector is None and (path.is_dir() or path.suffix in SUFFIXES):
+        return _from_files(path, task)
+    from extract.store.selecting import selected_facts
+
+    return selected_facts(path, task, _wanted(name, selector))
+
+
+def compare_papers(before: FactSet, after: FactSet, task: Task) -> Comparison:
+    """Compare two sets; `InputError` where they have no paper in common, for that says nothing."""
+    comparison = compare(before, after, task)
+    if not comparison.papers:
+        named = f"{next(iter(before), 'none')!r} and {next(iter(after), 'none')!r}"
+        raise InputError(
+            f"no paper is on both sides: the first ones are {named}",
+            hint="Papers are known by their ids: extract both sides from the same feed.",
+        )
+    return comparison
+
+
+def _path_and_selector(name: str) -> tuple[Path, str | None]:
+    """Split at the first @ that follows the name of a file; a whole name that exists is one."""
+    if Path(name).exists():
+        return Path(name), None
+    places = [place for place, character in enumerate(name) if character == "@" and place]
+    for place in places:
+        if Path(name[:place]).is_file():
+            return Path(name[:place]), name[place + 1 :]
+    file = name[: places[0]] if places else name
+    raise InputError(f"there is no file or folder {file}", hint=_FORMS)
+
+
+def _wanted(name: str, selector: str | None) -> dict[str, str]:
+    """Read `model=X,prompt=Y`; a part without a name is a run."""
+    from extract.store.selecting import SELECTORS
+
+    wanted: dict[str, str] = {}
+    for part in selector.split(",") if selector is not None else ():
+        key, is_named, value = part.partition("=")
+        key, value = (key.strip(), value.strip()) if is_named else ("run", part.strip())
+        if key not in SELECTORS or not value or key in wanted:
+            raise InputError(
+                f"{name}: {part!r} picks nothing",
+                hint="After the @ write run-ID, model=NAME or prompt=VERSION,"
+                " each once, with commas between them.",
+            )
+        wanted[key] = value
+    return wanted
+
+
+def _from_files(path: Path, task: Task) -> FactSet:
+    """Return the facts of a file, or of all files of a folder."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and p.is_file())
+    papers: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for place, entry in _entries(file):
+            if "paper_id" in entry and "id" not in entry:
+                _add_row(papers, task, file, place, entry)
+            else:
+                _add_paper(papers, task, place, entry)
+    if not papers:
+        raise InputError(f"{path}: holds no facts", hint=_FORMS)
+    return papers
+
+
+def _entries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of a file, each with the place where it stands."""
+    text = text_of(file)
+    if file.suffix == ".jsonl":
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield f"{file}, line {number}", object_of(line, f"{file}, line {number}")
+        return
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not JSON: {error}", hint=_FORMS) from error
+    if isinstance(document, dict) and isinstance(document.get("papers"), list):
+        document = document["papers"]
+    entries = document if isinstance(document, list) else [document]
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            raise InputError(f"{file}, entry {number}: not an object", hint=_FORMS)
+        yield f"{file}, entry {number}", entry
+
+
+def _add_paper(
+    papers: dict[str, dict[str, Any]], task: Task, place: str, entry: dict[str, Any]
+) -> None:
+    """Take over a paper with its lists; rows from an export may have come before."""
+    paper_id = checked_id(entry, scoring_plan(task), place)
+    known = papers.setdefault(paper_id, {})
+    twice = [k.name for k in task.kinds if known.get(k.name) and k.name in entry]
+    if twice or "id" in known:
+        raise InputError(
+            f"{place}: the facts of paper {paper_id} were given already",
+            hint="Every paper stands once in a set of facts.",
+        )
+    known.update(entry)
+
+
+def _add_row(
+    papers: dict[str, dict[str, Any]], task: Task, file: Path, place: str, entry: dict[str, Any]
+) -> None:
+    """Take over a row of an exported table, which is called after its file."""
+    paper = papers.setdefault(str(entry["paper_id"]), {})
+    if file.stem == "papers":
+        paper.update({part: entry.get(part) for part in ("title", "abstract", "text_hash")})
+        return
+    if file.stem not in [kind.name for kind in task.kinds]:
+        raise InputError(
+            f"{place}: a row of an unknown table",
+            hint=f"Call the file after its table: {', '.join(k.name for k in task.kinds)}.",
+        )
+    if entry.get("alignment") != "missing":
+        paper.setdefault(file.stem, []).append(entry)
