@@ -163,7 +163,11 @@ def test_the_same_seed_gives_the_same_batches():
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("{", "line 2: not JSON"), ("[]", "line 2: not an object"), ('{"id": 1}', "title")],
+    [
+        ("{", "line 2: not JSON"),
+        ("[]", "line 2: expected an object, got list"),
+        ('{"id": 1}', "title"),
+    ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, words: str):
     """The message says which line of which file."""
