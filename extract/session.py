@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from extract.completion import EXCERPT_CHARS, Completion, Failure
+from extract.completion import EXCERPT_CHARS, Completion, Failure, Usage
 from extract.errors import ModelError
 from extract.local.progress import Progress
 from extract.models import Model, limits_for, local_endpoint
@@ -67,16 +67,40 @@ class LiveSession:
     async def ask(self, todo: Todo) -> Completion | Failure:
         """Ask for one paper; after the death of the local process, ask a new one once more."""
         asker = self.asker
-        outcome = await self._ask_once(todo)
-        if isinstance(outcome, Failure) and self.server is not None:
-            async with self._restarting:
-                if asker is self.asker and not self.server.is_alive():
-                    await self._restart()
-            if asker is not self.asker:
-                outcome = await self._ask_once(todo)
-            if isinstance(outcome, Failure) and not self.server.is_alive():
-                outcome = replace(outcome, failure_class="local_crash")
-        return outcome
+        outcome = await self._or_error(todo)
+        if not await self._met_a_death(outcome):
+            return _raised(outcome)
+        async with self._restarting:
+            if asker is self.asker:
+                await self._restart()
+        outcome = await self._or_error(todo)
+        if await self._met_a_death(outcome):
+            # Not transient: a paper that kills the process would end every rerun too.
+            usage = outcome.usage if isinstance(outcome, Failure) else Usage()
+            return Failure(
+                "local_crash",
+                f"llama.cpp died twice while it was asked: {self._reason()}",
+                usage=usage,
+                attempts=2,
+            )
+        return _raised(outcome)
+
+    async def _or_error(self, todo: Todo) -> Completion | Failure | ModelError:
+        """Ask once; an error that would stop the run comes back as a value."""
+        try:
+            return await self._ask_once(todo)
+        except ModelError as error:
+            return error
+
+    async def _met_a_death(self, outcome: Completion | Failure | ModelError) -> bool:
+        """Say whether there is no answer because the local process is no more."""
+        if self.server is None or isinstance(outcome, Completion):
+            return False
+        return await asyncio.to_thread(self.server.has_died)
+
+    def _reason(self) -> str:
+        assert self.server is not None
+        return self.server.reason()
 
     async def _ask_once(self, todo: Todo) -> Completion | Failure:
         """Ask for one paper; an answer whose grammar the local server dropped is none."""
@@ -143,9 +167,17 @@ class LiveSession:
         return asked.completion if isinstance(asked, Asked) else asked
 
     async def _restart(self) -> None:
+        """Start the local process again; ModelError where that was done before."""
         from extract.asking import Asker
 
         assert self.server is not None
         await asyncio.to_thread(self.server.restart)
         endpoint = local_endpoint(self.server)
         self.asker = await self.stack.enter_async_context(Asker(endpoint, self.limits))
+
+
+def _raised(outcome: Completion | Failure | ModelError) -> Completion | Failure:
+    """Return what came back, or raise it."""
+    if isinstance(outcome, ModelError):
+        raise outcome
+    return outcome

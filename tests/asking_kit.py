@@ -15,8 +15,7 @@ from extract.asking import Asked, Asker, Endpoint, Limits
 from extract.completion import Failure
 from extract.errors import ModelError
 from extract.request import Request, Sampling
-
-KEY = "sk-canary-5f1d0c7e9b42"
+from tests.canary import KEY, RECORDED
 
 
 class Finding(BaseModel):
@@ -101,10 +100,6 @@ class Outcome:
     def errors(self) -> list[ModelError]:
         """The errors that stop the run."""
         return [each for each in self.results if isinstance(each, ModelError)]
-
-
-RECORDED: list[str] = []
-"""Everything that a user could get to see of the outcomes; searched for the key."""
 
 
 def ask(

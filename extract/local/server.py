@@ -99,6 +99,10 @@ class LocalServer:
         """Say whether the child is running."""
         return self._child is not None and self._child.poll() is None
 
+    def has_died(self) -> bool:
+        """Say whether the child has ended, or does so in a moment; may take that moment."""
+        return self._child is None or self._is_ending(self._child)
+
     def restart(self) -> None:
         """Start the model again if it died; `ModelError` if that was done before.
 
