@@ -24,6 +24,10 @@ COMMANDS = {
     "eval": ("extract.cli.evaluating:evaluate_model", "Score a model or database against gold."),
     "train": ("extract.cli.training:train_model", "Train an adapter of the embedded model."),
     "probe": ("extract.cli.probing:probe_model", "Say whether a model reads, or takes orders."),
+    "record": (
+        "extract.cli.recording:record_feed",
+        "Record a model's answers, to be replayed without it.",
+    ),
     "diff": ("extract.cli.diffing:diff", "Compare two sets of facts, fact by fact."),
     "replay": (
         "extract.cli.replaying:replay",

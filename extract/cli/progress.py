@@ -123,7 +123,7 @@ def summary_lines(report: RunReport) -> list[str]:
             f"{report.machine_text} papers have signs of text for machines: select paper_id, title,"
             " signs from papers where len(signs) > 0"
         )
-    lines += _problem_lines(report) + _failure_lines(report)
+    lines += _problem_lines(report) + failure_lines(report)
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
     return [safe_text(line) for line in lines]
@@ -151,7 +151,7 @@ def _problem_lines(report: RunReport) -> list[str]:
     return lines
 
 
-def _failure_lines(report: RunReport) -> list[str]:
+def failure_lines(report: RunReport) -> list[str]:
     """Tell which papers failed, by class, with the next step."""
     from extract.report import NEXT_STEP
 

@@ -27,6 +27,8 @@ def run_feed(
     lock_wait: float = 5.0,
     min_grounded: float | None = None,
     force: bool = False,
+    cassettes: Path | None = None,
+    cassette_mode: str | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Extract the facts of every paper of FEED into a database.
@@ -67,10 +69,17 @@ def run_feed(
         End with exit code 3 where a smaller share of the facts stands in the text: 0.95.
     force
         Run a model that a probe found unfit.
+    cassettes
+        Recorded answers to replay, a folder or a .jsonl file; see `paperfacts record`.
+    cassette_mode
+        replay (a missing answer is an error; the default under CI), record (it is asked and
+        recorded; the default elsewhere), refresh (all are) or live (nothing is read or written).
     json_
         Print the report as JSON.
     """
     from extract.cli.progress import RunWatch
+    from extract.cli.recording import cassette_session, check_stale, record_command
+    from extract.errors import InputError
     from extract.models import find_model
     from extract.pipeline import RunOptions, run
     from extract.probed import standing
@@ -82,7 +91,7 @@ def run_feed(
         feed=feed,
         database=db,
         format=format,
-        columns=_columns(columns or []),
+        columns=columns_of(columns or []),
         limit=limit,
         retry_failed=retry_failed,
         concurrency=concurrency,
@@ -91,15 +100,29 @@ def run_feed(
         probe=probe.verdict,
     )
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    session = None
+    if cassettes is not None:
+        session = cassette_session(
+            chosen,
+            cassettes,
+            cassette_mode,
+            concurrency=concurrency,
+            command=record_command(feed, cassettes, chosen, task),
+        )
+        print(f"paperfacts: recordings in {cassettes}, mode {session.mode}", file=sys.stderr)
+    elif cassette_mode is not None:
+        raise InputError("--cassette-mode without --cassettes", hint="Name the recordings too.")
     if probe.words:
         print(f"paperfacts: {probe.words}", file=sys.stderr)
     with RunWatch() as watch:
-        report = run(options, chosen, watch=watch, progress=watch.fetching)
+        opened = session.opened if session else None
+        report = run(options, chosen, watch=watch, progress=watch.fetching, open_session=opened)
     if json_:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
     else:
         watch.summary(report)
-    return report.exit_code
+    stale = check_stale(session, report, limit) if session else 0
+    return stale or report.exit_code
 
 
 def _share(value: float | None) -> float | None:
@@ -113,7 +136,7 @@ def _share(value: float | None) -> float | None:
     return value
 
 
-def _columns(pairs: list[str]) -> dict[str, str] | None:
+def columns_of(pairs: list[str]) -> dict[str, str] | None:
     """Read `field=column` pairs; None where there are none."""
     from extract.errors import InputError
 
