@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from extract.completion import Failure, TokenLogprob
+from extract.deriving import derive
 from extract.errors import PaperfactsError
 from extract.feeds import Feed, read_feed
-from extract.grounding import DERIVATION, digest, ground
+from extract.grounding import DERIVATION, digest
 from extract.local.progress import Progress, silent
 from extract.machine_text import machine_signs
 from extract.models import Model
 from extract.papers import Paper
-from extract.recipe import answer_rows
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
 from extract.rows import answered_row, fact_rows, failed_row, paper_row, request_row, run_row
@@ -275,7 +275,8 @@ class _Run:
             for each in group:
                 self._fail(each.paper, each.key, each.request, outcome)
         else:
-            row = self._request_row(todo.key, todo.request) | answered_row(outcome)
+            answer = self.recipe.answer_text(outcome.content, todo.shown)
+            row = self._request_row(todo.key, todo.request) | answered_row(outcome, answer)
             # One batch: an answer and its facts are committed together or not at all.
             batch = Batch(completions=[row])
             for each in group:
@@ -289,12 +290,9 @@ class _Run:
     ) -> Batch | None:
         """Return the rows of one answer's facts; None where the answer is no answer now."""
         try:
-            answer = answer_rows(self.recipe.answer(content, todo.shown))
+            grounded = derive(self.recipe, content, tokens, todo.shown, todo.text)
         except ValueError:
             return None
-        sure = self.recipe.confidences(content, todo.shown, tokens)
-        examples = self.recipe.prompt.example_values
-        grounded = ground(self.recipe.task, answer, todo.text, examples, sure)
         extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)
         batch = Batch(
             current=[

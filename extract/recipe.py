@@ -98,6 +98,16 @@ class Recipe:
             return self.task.answer.model_validate_json(content)
         return self.task.answer.model_validate(self.compact.decode(content, shown))
 
+    def answer_text(self, content: str, shown: ShownPaper) -> str | None:
+        """Return the validated answer as JSON of our own, None where *content* is none.
+
+        What a model wrote may name a key twice, and readers of JSON do not agree on which counts.
+        """
+        try:
+            return self.answer(content, shown).model_dump_json()
+        except ValueError:
+            return None
+
     def confidences(
         self, content: str, shown: ShownPaper, tokens: Sequence[TokenLogprob] | None
     ) -> Confidences:

@@ -146,12 +146,13 @@ def request_row(key: str, request: Request | None, recipe: Recipe, run_id: str) 
     }
 
 
-def answered_row(completion: Completion) -> dict[str, Any]:
-    """Return the columns of an answer."""
+def answered_row(completion: Completion, answer: str | None) -> dict[str, Any]:
+    """Return the columns of an answer; *answer* is what was validated, written as JSON again."""
     logprobs = completion.token_logprobs
     return {
         "status": "ok",
         "content": completion.content,
+        "answer": answer,
         "finish_reason": completion.finish_reason,
         "repaired": completion.repaired,
         "attempts": completion.attempts,

@@ -50,7 +50,7 @@ def insert(
     if not rows:
         return
     shape = json.dumps([dict(columns)])
-    values = json.dumps([_checked(table, columns, row) for row in rows], ensure_ascii=False)
+    values = json.dumps([checked(table, columns, row) for row in rows], ensure_ascii=False)
     names = ", ".join(identifier(name) for name in columns)
     connection.execute(
         f"insert {mode} into {table} ({names}) select {names} from"
@@ -59,7 +59,7 @@ def insert(
     )
 
 
-def _checked(table: str, columns: Columns, row: Row) -> dict[str, Any]:
+def checked(table: str, columns: Columns, row: Row) -> dict[str, Any]:
     """Return *row* as JSON can hold it, with a value for every column."""
     if unknown := row.keys() - columns.keys():
         raise PaperfactsError(f"{table} has no column {sorted(unknown)[0]}")

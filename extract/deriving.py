@@ -1,0 +1,31 @@
+"""From a stored or fresh completion to facts: the one way, for runs and for replays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extract.completion import TokenLogprob
+from extract.evidence import PaperText
+from extract.grounding import Grounded, ground
+from extract.recipe import Recipe, answer_rows
+from extract.shown import ShownPaper
+
+
+def derive(
+    recipe: Recipe,
+    content: str,
+    tokens: Sequence[TokenLogprob] | None,
+    shown: ShownPaper,
+    text: PaperText,
+    *,
+    example_values: frozenset[str] | None = None,
+) -> Grounded:
+    """Return the facts of an answer; ValueError where *content* is no answer.
+
+    *example_values* are those of the prompt that asked, where it is not the recipe's own.
+    """
+    answer = answer_rows(recipe.answer(content, shown))
+    sure = recipe.confidences(content, shown, tokens)
+    if example_values is None:
+        example_values = recipe.prompt.example_values
+    return ground(recipe.task, answer, text, example_values, sure)
