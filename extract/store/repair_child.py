@@ -96,7 +96,7 @@ class Saving:
         for schema, name, sql in self.found:
             self.new.execute(f"create schema if not exists {quoted(schema)}")
             self.new.execute(sql)
-            self._copy(f"{quoted(schema)}.{quoted(name)}", f"{schema}.{name}")
+            self._copy(f"{quoted(schema)}.{quoted(name)}", f"{schema}.{name}", "KEY" in sql)
         left_out = self._agree()
         self._sign()
         [seq] = self.new.execute("select flush_seq from main.meta").fetchone()
@@ -112,24 +112,24 @@ class Saving:
         self.new.close()
         return {"tables": self.tables, "left_out": left_out, "views": views, "flush_seq": seq}
 
-    def _copy(self, table: str, name: str) -> None:
+    def _copy(self, table: str, name: str, has_key: bool) -> None:
         """Copy a table, leaving out the stretches that cannot be read."""
         row = self.new.execute(f"select count(*), max(rowid) from damaged.{table}").fetchone()
         total, last = row[0], row[1]
         if total:
-            self._copy_rows(table, 0, last + 1)
+            mode = "or ignore " if has_key else ""
+            self._copy_rows(f"insert {mode}into {table} select * from damaged.{table}", 0, last + 1)
         kept = self.new.execute(f"select count(*) from {table}").fetchone()[0]
         self.tables[name] = {"kept": kept, "lost": total - kept}
 
-    def _copy_rows(self, table: str, low: int, high: int) -> None:
+    def _copy_rows(self, insert: str, low: int, high: int) -> None:
         """Copy rows by their place; halve the stretch where one of them cannot be read."""
         import duckdb
 
         try:
-            self.new.execute(
-                f"insert or ignore into {table} select * from damaged.{table}"
-                f" where rowid >= {low} and rowid < {high}"
-            )
+            self.new.execute(f"{insert} where rowid >= {low} and rowid < {high}")
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+            raise  # no damage: the statement is wrong
         except duckdb.Error as error:
             if "No space left" in str(error):
                 raise
@@ -138,8 +138,8 @@ class Saving:
                 self._open()
             if high - low > SMALLEST:
                 middle = (low + high) // 2
-                self._copy_rows(table, low, middle)
-                self._copy_rows(table, middle, high)
+                self._copy_rows(insert, low, middle)
+                self._copy_rows(insert, middle, high)
 
     def _agree(self) -> int:
         """Leave out extractions that lost their paper, their answer or some of their facts."""

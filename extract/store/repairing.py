@@ -28,6 +28,7 @@ _CHILD = Path(__file__).with_name("repair_child.py")
 _PLACE = re.compile(r"entry at byte position (\d+)")
 
 WITH, CUT, WITHOUT = "with its log", "log up to the damage", "without its log"
+NO_LOG = "as it is"
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Repaired:
                 f"the last {self.lost_commits} commits that were confirmed are not in it: run the"
                 " same feed again"
             )
-        lines.append(f"{self.to} was written, {self.used}; {self.database} is as it was")
+        lines.append(f"{self.to} was written from {self.database} {self.used}, which was not touched")
         lines.append(f"next: paperfacts doctor {self.to}")
         return lines
 
@@ -124,7 +125,7 @@ def repair_database(db: Path, to: Path) -> Repaired:
 def _opened(db: Path, folder: Path) -> list[Way]:
     """Copy *db* for each way to open it, and count what each gives."""
     if not wal_path(db).exists():
-        return [_counted(db, Way(WITHOUT, _copy(db, folder / "without")))]
+        return [_counted(db, Way(NO_LOG, _copy(db, folder / "without")))]
     with_log = _counted(db, Way(WITH, _copy(db, folder / "with", log=True)))
     ways = [with_log]
     if place := _PLACE.search(with_log.error):
