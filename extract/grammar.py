@@ -65,7 +65,10 @@ def _list_rule(compact: CompactKind, shown: ShownPaper) -> str:
         rows = []
         for candidate in shown.candidates:
             forced = '["' + candidate.shown + '","'
-            rows.append(f"{_literal(forced)} {compact.letter}_row")
+            rule = f"{compact.letter}_row"
+            if compact.follows_hints:
+                rule += f"_{compact.codes[compact.fields[1].name][candidate.kind]}"
+            rows.append(f"{_literal(forced)} {rule}")
         return f'"[" {COMMA.join(rows)} "]"'
     row = f"{ROW} {compact.letter}_row"
     return f'"[" ({row} ("," {row}){{0,{MAX_ROWS - 1}}})? "]"'
@@ -85,7 +88,14 @@ def _row_rules(kinds: Iterable[CompactKind]) -> list[str]:
             some = _value(compact, compact.fields[1]) if at == 2 else _literal(SOME)
             none = _literal(NONE + '"]')
             first = f"{none} | {some}"
-        rules.append(f"{compact.letter}_row: {first} {_rest(compact, at)}")
+        rest = _rest(compact, at)
+        if compact.follows_hints:
+            rules += [
+                f"{compact.letter}_row_{code}: {none} | {_literal(code)} {rest}"
+                for code in compact.codes[compact.fields[1].name].values()
+            ]
+        else:
+            rules.append(f"{compact.letter}_row: {first} {rest}")
         rules += _field_rules(compact, at)
     return rules
 

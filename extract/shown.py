@@ -11,10 +11,10 @@ Not here: what is asked about the text (`extract.prompting`) and in which form (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from extract.numbers import classify_numbers
+from extract.numbers import Quantity, classify_numbers, kind_hint
 from extract.papers import Paper
 from extract.sentences import split_sentences
 
@@ -52,13 +52,17 @@ class ShownSentence:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A number of the text that may be a reported one: the sentence, the span, how it is shown."""
+    """A number of the text that may be a reported one: the sentence, the span, how it is shown.
+
+    `kind` is what the words around it make of it: score, delta, factor or size.
+    """
 
     sentence: int
     start: int
     end: int
     value: str
     shown: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class ShownPaper:
             for mention in classify_numbers(source):
                 quantity = mention.quantity
                 if mention.role == "quantity":
-                    found += _placed(own, quantity.start, quantity.end, quantity.value)
+                    found += _placed(own, quantity, source)
         return tuple(found[:MAX_CANDIDATES])
 
     def locate(self, shown: str, sentence: int | None = None) -> tuple[int, str] | None:
@@ -135,11 +139,15 @@ def _control_to_space(text: str) -> str:
     return re.sub(r"[\x00-\x1f]", " ", text)
 
 
-def _placed(sentences: list[ShownSentence], start: int, end: int, value: str) -> list[Candidate]:
-    """Return the candidate for a span, in a list; empty where it crosses two sentences."""
+def _placed(sentences: list[ShownSentence], quantity: Quantity, source: str) -> list[Candidate]:
+    """Return the candidate for a number, in a list; empty where it crosses two sentences."""
+    start, end, value = quantity.start, quantity.end, quantity.value
     for sentence in sentences:
-        if sentence.origins[0] <= start and end <= sentence.origins[-1]:
-            return [Candidate(sentence.number, start, end, value, clean(value))]
+        first, last = sentence.origins[0], sentence.origins[-1]
+        if first <= start and end <= last:
+            inside = replace(quantity, start=start - first, end=end - first)
+            kind = kind_hint(inside, source[first:last])
+            return [Candidate(sentence.number, start, end, value, clean(value), kind)]
     return []
 
 

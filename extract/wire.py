@@ -19,8 +19,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, get_args
 
+from extract.numbers import Kind as NumberKind
 from extract.shown import Candidate, ShownPaper, clean
 from extract.task import RecordKind, Task, TaskError, TaskField
 
@@ -56,6 +57,16 @@ class CompactKind:
     def has_leading_choice(self) -> bool:
         """True where a required choice follows the key, so that it can also say "none"."""
         return len(self.fields) > 1 and self.fields[1].type == "choice" and self.fields[1].required
+
+    @property
+    def follows_hints(self) -> bool:
+        """True where the choice after a number is its kind in the words of `extract.numbers`.
+
+        The rules tell kinds better than a small model does, so the choice is made for it.
+        """
+        hints = set(get_args(NumberKind))
+        is_walk = self.kind.per == "quantity" and self.has_leading_choice
+        return is_walk and set(self.codes[self.fields[1].name]) == hints
 
     @property
     def is_keyless(self) -> bool:

@@ -66,12 +66,15 @@ def wire_of(fields: str, per: str = "") -> CompactWire:
 def test_the_grammar_of_a_paper_holds_its_own_sentences_and_numbers() -> None:
     """The literal grammar of one sentence and one number."""
     expected = r"""%llguidance {}
-start: "{\"m\":" "[" ("[\"" m_row ("," "[\"" m_row){0,23})? "]" ",\"d\":" "[" ("[\"" d_row ("," "[\"" d_row){0,23})? "]" ",\"r\":" "[" "[\"95.9%\",\"" r_row "]" ",\"c\":" "\"" "1" ("n" | "c" | "r" | "f") "\"" "}"
+start: "{\"m\":" "[" ("[\"" m_row ("," "[\"" m_row){0,23})? "]" ",\"d\":" "[" ("[\"" d_row ("," "[\"" d_row){0,23})? "]" ",\"r\":" "[" "[\"95.9%\",\"" r_row_s "]" ",\"c\":" "\"" "1" ("n" | "c" | "r" | "f") "\"" "}"
 m_row: NAME m_rest1
 m_rest1: "\",\"" ("p" | "o") "\"]"
 d_row: NAME d_rest1
 d_rest1: "\",\"" ("i" | "u") "\"]"
-r_row: "n\"]" | ("s" | "d" | "f" | "i") r_rest2
+r_row_s: "n\"]" | "s" r_rest2
+r_row_d: "n\"]" | "d" r_rest2
+r_row_f: "n\"]" | "f" r_rest2
+r_row_i: "n\"]" | "i" r_rest2
 r_rest2: "\"]" | "\",\"" NAME r_rest3 | "\",\"" r_skip3
 r_skip3: "\",\"" NAME r_rest4 | "\",\"" r_skip4
 r_rest3: "\"]" | "\",\"" NAME r_rest4 | "\",\"" r_skip4
@@ -162,6 +165,16 @@ def test_a_paper_without_text_has_a_grammar() -> None:
 def test_what_is_not_in_the_form_is_not_in_the_grammar(text: str) -> None:
     """A wrong letter, a number left out, an empty end, a missing choice, a sentence too many."""
     assert not accepts(compact_grammar(FACTS, SHOWN), text)
+
+
+def test_the_kind_of_a_number_is_the_one_that_its_words_say() -> None:
+    """A task whose choices are other words makes its own."""
+    kind = "{type: choice, choices: [score, price]}"
+    wire = wire_of(f"{{value: quantity, kind: {kind}, sentence: sentence}}", "per: quantity, ")
+
+    assert "t_row_" not in compact_grammar(wire, SHOWN)
+    assert "t_row:" in compact_grammar(wire, SHOWN)
+    assert "r_row_s" in compact_grammar(FACTS, SHOWN)
 
 
 def test_a_row_does_not_end_before_a_required_field() -> None:
