@@ -17,9 +17,10 @@ _AFTER_CHARS = 60
 _FILLER = r"(?:\s|~|\$|\\,|\{|\\textbf\{|\\mathbf\{|an? |the |as (?:much|many|high|low) as )*"
 _WORDS: tuple[tuple[Comparator, str], ...] = (
     ("<=", r"up[ -]to|at most|no (?:more|greater|larger) than|not exceeding|a maximum of|within|"
-           r"no longer than|upper[- ]bounded by|capped at|maximally"),
+           r"no longer than|upper[- ]bounded by|capped at|maximally|no higher than|"
+           r"not (?:more|greater|higher) than|as (?:much|many|high|large|long) as"),
     (">=", r"at least|no (?:less|fewer|smaller) than|not less than|a minimum of|minimum of|"
-           r"upwards? of|or more than|as few as|starting (?:from|at)"),
+           r"upwards? of|or more than|as (?:few|low|little|small) as|starting (?:from|at)"),
     (">", r"(?:more|greater|larger|higher|longer|better|faster|smaller than by more) than|over|"
           r"above|exceed(?:s|ing|ed)?|beyond|surpass(?:es|ing) the|in excess of|well over"),
     ("<", r"(?:less|fewer|lower|smaller|shorter|under|worse) than|below|under|sub-?|just under|"

@@ -1,10 +1,10 @@
-"""Where number phrases stand in a text, and the typed fields of one written phrase.
+"""Where number phrases stand in a text.
 
 Promises that every phrase is an exact slice of its text, that phrases come in order without
 overlap, and that time grows linearly with the text.
 
-Not here: whether a phrase is a result, a year or a part of a name (`roles`), and what kind of
-result it is (`kinds`).
+Not here: one phrase on its own (`phrases`), whether a phrase is a result, a year or a part of a
+name (`roles`), and what kind of result it is (`kinds`).
 """
 
 import re
@@ -14,14 +14,12 @@ from extract.numbers.context import (
     comparator_after,
     comparator_before,
     is_called_factor,
-    place_of,
     relative_around,
 )
-from extract.numbers.grammar import DASH, TO, read_numbers
+from extract.numbers.grammar import DASH, read_numbers
 from extract.numbers.numerals import MINUS, rounded
 from extract.numbers.quantity import Quantity, Shape
 from extract.numbers.units import FACTOR_UNIT, PERCENT_UNIT
-from extract.numbers.words import number_in_words
 
 _LATEX_SIGN = (
     r"(?<=\\sim)|(?<=\\approx)|(?<=\\leq)|(?<=\\geq)|(?<=\\le)|(?<=\\ge)|(?<=\\times)|(?<=\\pm)"
@@ -39,7 +37,7 @@ _PERCENT_AHEAD = re.compile(r"\d{1,4}(?:\.\d{1,9})?\s?\\?%")
 _MATH_AFTER = re.compile(r"\s?[\^\\$_{}=+*<>]")
 
 
-def _is_glued(text: str, start: int) -> bool:
+def is_glued(text: str, start: int) -> bool:
     """Say whether the number at *start* hangs on a word before it (`GPT-3`, `k@10`, `x_1`)."""
     if _GLUED.search(text[max(0, start - 3) : start]) is None:
         return False
@@ -48,7 +46,7 @@ def _is_glued(text: str, start: int) -> bool:
     return text[start - 1] != "-" or _PERCENT_AHEAD.match(text, start) is None
 
 
-def _phrase_at(text: str, start: re.Match[str], separator: re.Pattern[str]) -> Quantity | None:
+def phrase_at(text: str, start: re.Match[str], separator: re.Pattern[str]) -> Quantity | None:
     """Read the phrase whose comparator, currency and sign are in the match *start*."""
     at = start.start("sign") if start["sign"] else start.end()
     quantity = read_numbers(text, at, separator)
@@ -97,7 +95,7 @@ def _runs_on(text: str, quantity: Quantity) -> bool:
     return (after[:1].isalnum() and not is_closed) or bool(re.match(r"\.\d|_\w", after))
 
 
-def _with_context(text: str, quantity: Quantity) -> Quantity:
+def with_context(text: str, quantity: Quantity) -> Quantity:
     """Add what the words around the phrase say."""
     digits = re.search(r"[+−‐‑–-]?\.?\d|[¼½¾⅓⅔⅛]|\\", quantity.value)
     inner = quantity.start + (digits.start() if digits else 0)
@@ -125,111 +123,10 @@ def find_quantities(text: str) -> list[Quantity]:
     pos = 0
     while start := START.search(text, pos):
         pos = max(start.end(), start.start() + 1)
-        if _is_glued(text, start.end() - len(start["sign"] or "")):
+        if is_glued(text, start.end() - len(start["sign"] or "")):
             continue
-        quantity = _phrase_at(text, start, DASH)
+        quantity = phrase_at(text, start, DASH)
         if quantity is not None:
-            found.append(_with_context(text, quantity))
+            found.append(with_context(text, quantity))
             pos = quantity.end
     return found
-
-
-def parse_quantity(value: str, context: str = "") -> Quantity:
-    """Return the typed fields of one written phrase; offsets are those of *value*.
-
-    *context* is the text the phrase stands in: where *value* occurs in it, the words beside it
-    decide comparator and `relative`. A phrase without a readable number has `number`, `low` and
-    `high` None and the shape `unread`.
-    """
-    plain = _without_markup(value)
-    quantity = _only_phrase(plain)
-    if quantity is None:
-        return _in_words(value)
-    read = replace(_with_context(plain, quantity), value=value, start=0, end=len(value))
-    place = place_of(value, context)
-    if place < 0:
-        return read
-    beside = _with_context(context, replace(read, start=place, end=place + len(value)))
-    return replace(
-        read,
-        unit=beside.unit,
-        shape=beside.shape,
-        comparator=read.comparator if read.comparator != "=" else beside.comparator,
-        relative=beside.relative if read.relative is None else read.relative,
-    )
-
-
-_MARKUP = re.compile(
-    r"\\(?:mathbf|textbf|mathrm|textit|emph|bm|boldsymbol|num|text)\{([^{}]{0,80})\}"
-)
-_SPACE_MARKUP = re.compile(r"\\(?:thinspace|enspace|quad|;|:|!)|&nbsp;|&thinsp;")
-_LOOSE_SIGN = re.compile(rf"^(\s?[{MINUS}+])\s(?=\.?\d)")
-_LONE_DECIMAL_COMMA = re.compile(r"(\d{1,9}),(\d{1,2})")
-
-
-def _without_markup(value: str) -> str:
-    """Return *value* without the LaTeX and HTML that only set its type, and with a joined sign."""
-    plain = _SPACE_MARKUP.sub(" ", _MARKUP.sub(r"\1", value).replace("\\textasciitilde", "~"))
-    plain = _LOOSE_SIGN.sub(r"\1", plain)
-    comma = _LONE_DECIMAL_COMMA.fullmatch(plain)
-    return f"{comma[1]}.{comma[2]}" if comma else plain
-
-
-def _in_words(value: str) -> Quantity:
-    """Read a value without digits, such as `twice`; what is no number stays unread."""
-    unread = Quantity(value, 0, len(value), None, None, None, None, "=", "unread", None)
-    spelled = None if re.search(r"\d", value) else number_in_words(value)
-    if spelled is None:
-        return unread
-    number, unit = spelled
-    shapes: dict[str | None, Shape] = {PERCENT_UNIT: "percent", FACTOR_UNIT: "factor"}
-    shape = shapes.get(unit, "plain")
-    return replace(unread, number=number, unit=unit, shape=shape)
-
-
-_SPACED_GROUPS = re.compile(r"(?<![\d.])(\d{1,3})((?: \d{3}){1,6})(?![\d.]*\d)")
-_UNIT_IN_WORDS = re.compile(
-    r"\s?(?P<points>(?:absolute |percentage |percent |%)?-?(?:points?|pp|pts?|ppts?)(?![A-Za-z]))"
-    r"|\s(?P<orders>orders? of magnitude)"
-)
-
-
-def _only_phrase(value: str) -> Quantity | None:
-    """Read the first number phrase of *value*, with what only a phrase on its own may hold."""
-    joined = _SPACED_GROUPS.sub(lambda found: found[0].replace(" ", "\u202f"), value)
-    pos = 0
-    while start := START.search(joined, pos):
-        pos = max(start.end(), start.start() + 1)
-        if _is_glued(joined, start.end() - len(start["sign"] or "")):
-            continue
-        quantity = _phrase_at(joined, start, TO)
-        if quantity is not None:
-            return _with_unit_in_words(joined, _up_to_second(joined, quantity))
-    return None
-
-
-def _with_unit_in_words(text: str, quantity: Quantity) -> Quantity:
-    found = _UNIT_IN_WORDS.match(text, quantity.end)
-    if found is None or quantity.unit not in {None, PERCENT_UNIT, "pp"}:
-        is_pp = quantity.unit == "pp"
-        return replace(quantity, unit="points", relative=False) if is_pp else quantity
-    shape: Shape = "plain" if quantity.shape == "percent" else quantity.shape
-    return replace(quantity, unit="points" if found["points"] else found["orders"], shape=shape)
-
-
-_OUT_OF = re.compile(r"\s(?:in|out of)\s")
-
-
-def _up_to_second(text: str, first: Quantity) -> Quantity:
-    """Join what only two phrases state: `1/3 to 2/3` is a range, `3 out of 5` a fraction."""
-    share = _OUT_OF.match(text, first.end)
-    between = share or TO.match(text, first.end)
-    second = read_numbers(text, between.end(), TO) if between else None
-    if second is None or second.number is None or first.number is None:
-        return first
-    both = replace(first, end=second.end, unit=second.unit or first.unit)
-    if share:
-        number = rounded(first.number / second.number) if second.number else None
-        return replace(both, number=number, shape="fraction") if number is not None else first
-    low, high = sorted((first.number, second.number))
-    return replace(both, number=None, low=low, high=high, shape="range")
