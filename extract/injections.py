@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from extract.errors import InputError
-from extract.evaluation.normal import normal_name, normal_value
+from extract.evaluation.normal import normal_name
 from extract.evaluation.plan import Plan, Rule, ScoredKind, scoring_plan
 from extract.grounding import Grounded
 from extract.probing import Answer, ProbeText, normal_key, stated_keys, task_texts
@@ -38,7 +38,7 @@ _TYPED = ("number", "low", "high", "unit", "comparator", "relative")
 
 _WRITTEN: Mapping[Rule, Callable[[Any], str]] = {
     "entity": normal_name,
-    "value": normal_value,
+    "value": lambda value: " ".join(str(value).casefold().split()),
     "sentence": str,
 }
 
@@ -237,7 +237,7 @@ def _plain(said: Any) -> str:
     """Return the comparable form of a field: of several aliases, their set."""
     if isinstance(said, list | tuple):
         return ", ".join(sorted({normal_name(each) for each in said}))
-    return normal_name(said) if isinstance(said, str) else str(said)
+    return " ".join(str(said).casefold().split())
 
 
 def _without_hidden(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,10 +175,12 @@ def _ask(texts: Mapping[str, Any], model: Model, concurrency: int | None) -> Any
     """Ask about every text, and show on stderr how far it is."""
     from extract.cli.progress import RunWatch
     from extract.probe_asking import ask_about
+    from extract.probing import EMPTY
     from extract.report import RunReport
 
     print(f"paperfacts: {model.describe}", file=sys.stderr)
-    print(f"paperfacts: asking about {len(texts)} invented texts", file=sys.stderr)
+    asked = [text for text in texts.values() if text != EMPTY]
+    print(f"paperfacts: asking about {len(asked)} invented texts", file=sys.stderr)
     report = RunReport("", "", "", model.name, model.recipe.task.name)
     with RunWatch() as watch:
         replies = ask_about(
