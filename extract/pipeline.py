@@ -152,6 +152,7 @@ class _Run:
             raise
         finally:
             self.report.problems = [asdict(problem) for problem in self.feed.problems]
+            self.report.problem_counts = dict(self.feed.problems.counts)
             self.report.seconds = time.monotonic() - self.began
             if self.has_row:
                 with suppress(PaperfactsError):
@@ -320,7 +321,7 @@ class _Run:
         return request_row(key, request, self.recipe, self.report.run_id)
 
     def _row(self, state: str, code: int | None) -> dict[str, Any]:
-        return run_row(self.report, self.started_at, len(self.feed.problems), state, code)
+        return run_row(self.report, self.started_at, self.feed.problems.total, state, code)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

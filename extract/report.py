@@ -44,6 +44,7 @@ class FailedPaper:
 class RunReport:
     """The figures of one run. `facts` counts grounded ones by kind, `missing` the others.
 
+    `problems` are the first of the feed, `problem_counts` counts all of them by reason.
     `cached_facts` and `cached_missing` are those of the papers that were done before.
     """
 
@@ -58,6 +59,7 @@ class RunReport:
     cached: int = 0
     asked: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
+    problem_counts: dict[str, int] = field(default_factory=dict)
     failed: list[FailedPaper] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
@@ -121,6 +123,7 @@ class RunReport:
                 for f in self.failed
             ],
             "problems": self.problems,
+            "problem_counts": self.problem_counts,
             "probe": self.probe,
             "machine_text": self.machine_text,
             "usage": asdict(self.usage),

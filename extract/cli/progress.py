@@ -80,8 +80,9 @@ class RunWatch:
         share = int(4 * progress.done / progress.total) if progress.total else 0
         if progress.done == 0 or share > self._fetched:
             self._fetched = share
-            mb = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
-            print(f"paperfacts: {progress.step} {progress.model}: {mb}", file=sys.stderr)
+            mb = f": {progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+            counted = mb if progress.total else ""
+            print(f"paperfacts: {progress.step} {progress.model}{counted}", file=sys.stderr)
 
     def summary(self, report: RunReport) -> None:
         """Print what the run did."""
@@ -143,9 +144,8 @@ def _grounding_lines(report: RunReport) -> list[str]:
 
 def _problem_lines(report: RunReport) -> list[str]:
     """Tell what the feed had that is no paper."""
-    counts = Counter(problem["reason"] for problem in report.problems)
     lines = []
-    for reason, count in counts.items():
+    for reason, count in report.problem_counts.items():
         first = next(p for p in report.problems if p["reason"] == reason)
         lines.append(f"feed: {count} {reason} (first at {first['location']}: {first['message']})")
     return lines

@@ -37,7 +37,7 @@ def collect(source: Source, entries: Iterable[Entry]) -> Iterator[Paper]:
     known = _Known()
     for entry in entries:
         paper, replaced = _paper_of(entry)
-        if paper.abstract.lower() in _NO_ABSTRACT:
+        if _says_nothing(paper.abstract):
             source.report(
                 entry.location,
                 "no_abstract",
@@ -92,9 +92,12 @@ def _report_known(source: Source, location: str, paper: Paper, reason: str) -> N
 
 
 def _paper_of(entry: Entry) -> tuple[Paper, int]:
-    """Return the paper of *entry*, and how many characters of its text were replaced."""
-    title, replaced_in_title = storable(entry.title)
+    """Return the paper of *entry*, and how many of its characters were replaced."""
+    title, replaced = storable(entry.title)
     abstract, replaced_in_abstract = storable(entry.abstract)
+    replaced += replaced_in_abstract
+    for text in (entry.own_id, entry.url, entry.venue, *entry.authors):
+        replaced += storable(text)[1] if text else 0
     paper = Paper(
         paper_id=_short(entry.own_id) or name_paper(entry.ids, title, abstract),
         title=title,
@@ -105,7 +108,12 @@ def _paper_of(entry: Entry) -> tuple[Paper, int]:
         venue=_short(entry.venue),
         ids=entry.ids,
     )
-    return paper, replaced_in_title + replaced_in_abstract
+    return paper, replaced
+
+
+def _says_nothing(abstract: str) -> bool:
+    """Say whether *abstract* holds no letter and no digit, or only a word for "none"."""
+    return abstract.lower() in _NO_ABSTRACT or not any(map(str.isalnum, abstract))
 
 
 def _short(text: str | None) -> str | None:

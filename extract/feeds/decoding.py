@@ -15,7 +15,7 @@ from extract.feeds.errors import FeedBytesError, FeedTooLarge
 from extract.feeds.source import Source
 
 MAX_LINE_CHARS = 64 << 20
-MAX_TEXT_CHARS = 512 << 20
+MAX_TEXT_CHARS = 256 << 20
 
 _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),

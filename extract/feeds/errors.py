@@ -13,7 +13,7 @@ record of a feed is no error but a `FeedProblem`: the others are still read.
 """
 
 from extract.errors import InputError
-from extract.feeds.problem import FeedProblem
+from extract.feeds.problem import Problems
 
 
 class FeedError(InputError):
@@ -43,7 +43,7 @@ class FeedFormatError(FeedError):
 class NoPapersError(FeedError):
     """The feed was read to its end without meeting a paper with an abstract."""
 
-    def __init__(self, source: str, what: str, *, hint: str, problems: list[FeedProblem]) -> None:
+    def __init__(self, source: str, what: str, *, hint: str, problems: Problems) -> None:
         super().__init__(source, what, hint=hint)
         self.problems = problems
 

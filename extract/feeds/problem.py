@@ -14,7 +14,11 @@ neither an error nor lost, but a problem with its place in the feed. Reasons to 
     replaced_characters   a note: characters became U+FFFD; the paper is kept
 """
 
+from collections import Counter
 from dataclasses import dataclass
+
+KEPT = 1000
+"""Problems of one reason that are kept whole; those after them are only counted."""
 
 NOTES = frozenset({"encoding", "replaced_characters", "header_line"})
 
@@ -30,3 +34,25 @@ class FeedProblem:
     message: str
     excerpt: str = ""
     paper_id: str | None = None
+
+
+class Problems(list[FeedProblem]):
+    """The problems of a feed: the first ones of each reason, and how many there were of it.
+
+    A feed may have a million records without an abstract, and must not fill the memory by it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """How many problems were met."""
+        return self.counts.total()
+
+    def meet(self, problem: FeedProblem) -> None:
+        """Count a problem, and keep it if it is among the first of its reason."""
+        self.counts[problem.reason] += 1
+        if self.counts[problem.reason] <= KEPT:
+            self.append(problem)

@@ -10,11 +10,12 @@ from xml.etree.ElementTree import Element
 
 from extract.feeds.dates import iso_date, iso_parts
 from extract.feeds.entry import Entry, Options
-from extract.feeds.errors import FeedFormatError
+from extract.feeds.errors import FeedFormatError, FeedTooLarge
 from extract.feeds.source import Source
 from extract.feeds.xmlsafety import refuse_entities
 from extract.papers import normal_ids
 
+_MAX_ARTICLE_BYTES = 32 << 20
 _ARTICLES = frozenset({"PubmedArticle", "PubmedBookArticle"})
 
 
@@ -24,11 +25,13 @@ def read_pubmed(source: Source, options: Options) -> Iterator[Entry]:
     refuse_entities(source, allow_external=True)
     number, root = 0, None
     try:
-        for event, element in ElementTree.iterparse(source.stream, events=("start", "end")):
+        stream = _ArticleByArticle(source)
+        for event, element in ElementTree.iterparse(stream, events=("start", "end")):
             if root is None:
                 root = element
             if event == "end" and element.tag in _ARTICLES:
                 number += 1
+                stream.since_article = 0
                 yield _entry_of(f"article {number}", element)
                 element.clear()
                 root.clear()  # else every article stays as an empty child
@@ -40,6 +43,26 @@ def read_pubmed(source: Source, options: Options) -> Iterator[Entry]:
             ) from error
         message = f"the XML is broken: {error}; articles from here on are missing"
         source.report(f"line {line}", "truncated", message)
+
+
+class _ArticleByArticle:
+    """The feed's bytes; an article that does not end would be kept in memory as a whole."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._stream = source, source.stream
+        self.since_article = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        part = self._stream.read(size)
+        self.since_article += len(part)
+        if self.since_article > _MAX_ARTICLE_BYTES:
+            raise FeedTooLarge(
+                self._source.name,
+                f"more than {_MAX_ARTICLE_BYTES:,} bytes without the end of an article",
+                hint="Is this a PubMed file? Fetch it again.",
+            )
+        return part
 
 
 def _entry_of(location: str, record: Element) -> Entry:

@@ -16,7 +16,7 @@ from extract.feeds.entry import Options, Reader
 from extract.feeds.errors import FeedError, NoPapersError
 from extract.feeds.formats import ALIASES, find_format, reader_of
 from extract.feeds.opening import open_source
-from extract.feeds.problem import FeedProblem
+from extract.feeds.problem import Problems
 from extract.feeds.source import DEFAULT_MAX_BYTES, Source
 from extract.papers import Paper
 
@@ -29,7 +29,7 @@ class Feed:
     format: str
     #: To be gone through once. `problems` is complete when this is at its end.
     papers: Iterator[Paper]
-    problems: list[FeedProblem]
+    problems: Problems
 
 
 def read_feed(
@@ -79,8 +79,8 @@ def _papers(source: Source, reader: Reader, options: Options) -> Iterator[Paper]
 
 
 def _no_papers(source: Source) -> NoPapersError:
-    without = sum(problem.reason == "no_abstract" for problem in source.problems)
-    if without and without == len(source.problems):
+    without = source.problems.counts["no_abstract"]
+    if without and without == source.problems.total:
         return NoPapersError(
             source.name,
             f"no papers found: none of its {without} records has an abstract",
@@ -89,7 +89,7 @@ def _no_papers(source: Source) -> NoPapersError:
         )
     first = source.problems[:3]
     met = "; ".join(f"{problem.location}: {problem.message}" for problem in first)
-    more = len(source.problems) - len(first)
+    more = source.problems.total - len(first)
     return NoPapersError(
         source.name,
         "no papers found" + (f" ({met}{f'; and {more} more' if more else ''})" if met else ""),

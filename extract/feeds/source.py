@@ -15,7 +15,7 @@ import zlib
 from typing import BinaryIO
 
 from extract.feeds.errors import FeedBytesError, FeedPathError, FeedTooLarge
-from extract.feeds.problem import FeedProblem
+from extract.feeds.problem import FeedProblem, Problems
 from extract.papers import storable
 
 HEAD_BYTES = 1 << 18
@@ -38,7 +38,7 @@ class Source:
 
     def __init__(self, name: str, raw: BinaryIO, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.name = name
-        self.problems: list[FeedProblem] = []
+        self.problems = Problems()
         self.max_bytes = max_bytes
         self.is_gzip = False
         self._raw = raw
@@ -73,7 +73,7 @@ class Source:
         shown = " ".join(storable(excerpt[: 4 * _EXCERPT])[0].split())
         if len(shown) > _EXCERPT:
             shown = shown[: _EXCERPT - 1] + "…"
-        self.problems.append(FeedProblem(location, reason, message, shown, paper_id or None))
+        self.problems.meet(FeedProblem(location, reason, message, shown, paper_id or None))
 
     def close(self) -> None:
         """Close the file, unless it is standard input."""
