@@ -13,9 +13,11 @@ Not here: the wire formats themselves, nor which file belongs to which model (`e
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -97,6 +99,17 @@ def fence_for(paper: str) -> str:
     request has the same key on every machine.
     """
     return "paper-" + hashlib.blake2b(b"fence" + paper.encode(), digest_size=9).hexdigest()
+
+
+def example_values_in(system: str) -> frozenset[str]:
+    """Return `Prompt.example_values` of the prompt that made this system message."""
+    blocks = _BLOCK.findall(system)
+    values: set[str] = set()
+    for (kind, paper), (next_kind, answer) in itertools.pairwise(blocks):
+        if (kind, next_kind) == ("text", "json"):
+            with suppress(ValueError, RecursionError):
+                values |= PromptExample(paper.strip(), answer.strip()).values
+    return frozenset(values)
 
 
 def _examples(name: str, text: str) -> tuple[PromptExample, ...]:
