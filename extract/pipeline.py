@@ -304,8 +304,7 @@ class _Run:
                 }
             ]
         )
-        if not self.database.extraction_ids([extraction]):
-            batch.add(fact_rows(todo, grounded, extraction, self.recipe.ask_id, self.report.run_id))
+        batch.add(fact_rows(todo, grounded, extraction, self.recipe.ask_id, self.report.run_id))
         for fact in grounded.facts:
             counter = self.report.missing if fact.alignment == "missing" else self.report.facts
             counter[fact.kind] += 1

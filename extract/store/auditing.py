@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from extract.audit import AuditReport, QuantitySpan, audit_paper
-from extract.store.reading import facts, literal, papers
+from extract.errors import InputError
+from extract.store.reading import facts, literal, papers, rows_of
 from extract.task import Task
 
 
 def audit_database(db: Path, task: Task) -> dict[str, AuditReport]:
-    """Return what became of each number of each paper that the task was run on."""
+    """Return what became of each number of each paper that the task was run on.
+
+    Raises `InputError` where it was run on none.
+    """
+    if not rows_of(db, f"select 1 from task_kinds where task={literal(task.name)} limit 1"):
+        raise InputError(
+            f"the task {task.name} was not run on any paper of {db}",
+            hint=f"Run it first: paperfacts run FEED --task {task.name} --db {db}",
+        )
     spans: dict[str, list[QuantitySpan]] = {}
     names: dict[str, list[str]] = {}
     for kind_name, rows in facts(db, task):

@@ -248,16 +248,6 @@ class Database:
             row["token_logprobs"] = json.loads(tokens) if tokens else None
         return found
 
-    def extraction_ids(self, ids: Sequence[str]) -> set[str]:
-        """Return which of these extractions are stored."""
-        with connected(self.path) as connection:
-            rows = connection.execute(
-                "select extraction_id from extractions"
-                " where extraction_id in (select unnest($ids))",
-                {"ids": list(ids)},
-            ).fetchall()
-        return {row[0] for row in rows}
-
     def write(self, batch: Batch) -> None:
         """Write *batch* in one commit. Writing the same batch again changes nothing.
 

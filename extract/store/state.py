@@ -25,12 +25,15 @@ def write_state(database: Path, flush_seq: int) -> None:
     """
     path = state_path(database)
     new = path.with_name(path.name + ".new")
-    with suppress(OSError):
+    try:
         with new.open("w", encoding="utf-8") as file:
             json.dump({"flush_seq": flush_seq}, file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def read_state(database: Path) -> int | None:
