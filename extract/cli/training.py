@@ -119,6 +119,8 @@ class TrainingWatch:
     def _words(self, event: dict[str, Any]) -> str:
         if "folder" in event:
             return f"fold {event['fold']} of {event['of_folds']}, in {event['folder']}"
+        if "loading" in event:
+            return f"loading the base {event['loading']}"
         if "device" in event:
             begun = f", goes on after step {event['resumed_at']}" if event["resumed_at"] else ""
             return f"training on {event['examples']} papers ({event['device']}){begun}"

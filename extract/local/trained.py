@@ -64,9 +64,9 @@ def trained_folder(name: str) -> Path:
         if (folder / CARD).is_file():
             return folder
     raise InputError(
-        f"there is no local model {name!r}, and no folder of that name with {CARD} and {ADAPTER}",
-        hint=f"Known are: {', '.join(local_models())}. Folders of your own adapters are named by"
-        f" their path, or kept in a folder of {MODELS_VARIABLE}.",
+        f"there is no local model {name!r}",
+        hint=f"Known are: {', '.join(local_models())}. A folder with your own {ADAPTER} and {CARD}"
+        f" is named by its path, or kept in a folder of {MODELS_VARIABLE}.",
     )
 
 

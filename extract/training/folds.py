@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
+from extract.training.config import read_config
 from extract.training.dev import DevWish, f1_by_list
+from extract.training.examples import fold_of
+from extract.training.plan import task_of
 from extract.training.run import Report, require_train, train_adapter
+from extract.training.sources import all_annotations
 
 MOST_FOLDS = 20
 
@@ -36,6 +40,7 @@ def cross_validate(
     require_train()
     if not 2 <= folds <= MOST_FOLDS:
         raise InputError(f"--folds {folds}", hint=f"Name a number from 2 to {MOST_FOLDS}.")
+    _check_folds(config_path, folds)
     found: list[dict[str, float]] = []
     for fold in range(folds):
         own = folder / f"fold-{fold}"
@@ -50,15 +55,23 @@ def cross_validate(
             folds=folds,
         )
         card = json.loads((own / "card.json").read_text(encoding="utf-8"))
-        if "held_out" not in card:
-            raise InputError(
-                f"fold {fold} has no papers to measure on",
-                hint="Take fewer folds, or annotate more papers.",
-            )
         found.append(f1_by_list(card["held_out"]["figures"]))
     summary = {"folds": found, **mean_and_spread(found)}
     (folder / "folds.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return summary
+
+
+def _check_folds(config_path: Path, folds: int) -> None:
+    """Raise `InputError` where a fold has no papers: told now, not after hours of the others."""
+    config = read_config(config_path)
+    task = task_of(config, config_path)
+    annotations = all_annotations(config, config_path.parent, task)
+    taken = {fold_of(str(annotation["id"]), folds) for annotation in annotations}
+    if empty := [fold for fold in range(folds) if fold not in taken]:
+        raise InputError(
+            f"fold {empty[0]} of {folds} has no papers to measure on",
+            hint="Take fewer folds, or annotate more papers.",
+        )
 
 
 def mean_and_spread(folds: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:

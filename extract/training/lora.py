@@ -16,6 +16,7 @@ import json
 import os
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -53,10 +54,14 @@ def best_device() -> Any:
 def load_base(weights: Path) -> tuple[Any, Any]:
     """Return the tokenizer and the dequantised model of a GGUF file."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # its bars would tear our own lines apart
     import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    # What the library will rename in its next version is no news for whoever trains.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     where = {"pretrained_model_name_or_path": str(weights.parent), "gguf_file": weights.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     # sdpa's backward on CPU took 0.7 s more per example of 512 tokens than the plain products.

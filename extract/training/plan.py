@@ -107,9 +107,7 @@ def read_plan(config_path: Path, **changed: Any) -> Plan:
             f"training config {config_path}: there is no base {config.base!r}",
             hint=f"Known are: {', '.join(local_models())}.",
         )
-    task = load_task(
-        config.task if config.task in BUILT_IN else str(config_path.parent / config.task)
-    )
+    task = task_of(config, config_path)
     if "tuned" not in task.prompts:
         raise InputError(
             f"task {task.name} has no prompt for a trained model",
@@ -125,3 +123,9 @@ def read_plan(config_path: Path, **changed: Any) -> Plan:
         raise InputError(f"training config {config_path}: start_from: no file {start_from}")
     weights = ensure_weights(local_model(config.base))
     return Plan(config, task, prompt, trained, held_out, weights, start_from)
+
+
+def task_of(config: TrainingConfig, config_path: Path) -> Task:
+    """Return the task that a config names; a folder's path is relative to the config."""
+    is_built_in = config.task in BUILT_IN
+    return load_task(config.task if is_built_in else str(config_path.parent / config.task))

@@ -135,6 +135,7 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
     config = plan.config
     shape = read_base_shape(plan.weights)
     torch.set_num_threads(threads)
+    report({"loading": config.base})
     trainer = Trainer(config, plan.weights, folder)
     is_resumed = trainer.resume()
     if not is_resumed and plan.start_from is not None:
