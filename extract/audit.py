@@ -39,6 +39,7 @@ class AuditedNumber:
     """A number of the text, where it stands, and what became of it.
 
     `sentence` is 0 in the title; offsets are those of the title there, else of the abstract.
+    `at` is where the number begins in `sentence_text`.
     """
 
     outcome: Outcome
@@ -47,6 +48,16 @@ class AuditedNumber:
     start: int
     end: int
     sentence_text: str
+    at: int
+
+    def excerpt(self, width: int) -> str:
+        """Return the sentence; of a long one, so many characters around the number."""
+        if len(self.sentence_text) <= width:
+            return self.sentence_text
+        first = max(0, min(self.at - width // 2, len(self.sentence_text) - width))
+        last = first + width
+        cut = self.sentence_text[first:last].strip()
+        return ("…" if first else "") + cut + ("…" if last < len(self.sentence_text) else "")
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,9 @@ def audit_paper(
     starts = [start for start, _ in spans]
     in_title = [span for span in extracted if span.in_title]
     numbers = [
-        AuditedNumber(outcome, m.quantity.value, 0, m.quantity.start, m.quantity.end, title)
+        AuditedNumber(
+            outcome, m.quantity.value, 0, m.quantity.start, m.quantity.end, title, m.quantity.start
+        )
         for m, outcome in _outcomes(title, in_title, names)
     ]
     in_abstract = [span for span in extracted if not span.in_title]
@@ -104,7 +117,13 @@ def audit_paper(
         start, end = spans[place - 1] if spans else (0, len(abstract))
         numbers.append(
             AuditedNumber(
-                outcome, quantity.value, place, quantity.start, quantity.end, abstract[start:end]
+                outcome,
+                quantity.value,
+                place,
+                quantity.start,
+                quantity.end,
+                abstract[start:end],
+                quantity.start - start,
             )
         )
     return AuditReport(tuple(numbers))

@@ -241,7 +241,7 @@ number_like = st.text(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(number_like, st.text(max_size=60)))
 def test_every_phrase_is_a_slice_of_its_text(text: str):
     """Offsets are those of the text as given, in order and without overlap."""
@@ -252,7 +252,7 @@ def test_every_phrase_is_a_slice_of_its_text(text: str):
         end = quantity.end
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(number_like, st.text(max_size=60)))
 def test_every_digit_belongs_to_one_mention(text: str):
     """The audit counts each digit of a text once, whatever the text is."""

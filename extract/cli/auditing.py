@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from extract.audit import AuditedNumber
+
+_EXCERPT = 160
+_WORDS = {
+    "extracted": "extracted",
+    "name": "part of a name (GPT-3)",
+    "citation": "citation",
+    "year": "year",
+    "list_mark": "list mark",
+    "url": "part of an address",
+    "formula": "part of a formula",
+    "unaccounted": "unaccounted: stated, and in no fact",
+}
 
 
 def audit(
@@ -32,46 +48,68 @@ def audit(
     trust_code
         Let a schema.py of the task's folder run.
     limit
-        Unaccounted numbers to list at most.
+        Unaccounted numbers to list at most; 0 lists none.
     json_
         Print everything as JSON.
     """
+    from extract.errors import InputError
     from extract.store.auditing import audit_database
     from extract.tasks import load_task
     from extract.terminal import safe_text
 
+    if limit < 0:
+        raise InputError(f"--limit is {limit}", hint="Give 0 or more; 0 lists none.")
     reports = audit_database(db, load_task(task, trust_code=trust_code))
     counts: Counter[str] = Counter()
-    open_numbers: list[dict[str, Any]] = []
-    for paper_id, report in reports.items():
+    for report in reports.values():
         counts.update(report.counts)
-        open_numbers.extend(
+    missed = [(paper_id, n) for paper_id, report in reports.items() for n in report.unaccounted]
+    if json_:
+        print(json.dumps(_document(len(reports), counts, missed), ensure_ascii=False, indent=1))
+        return
+    print(safe_text("\n".join(_lines(len(reports), counts)), keep="\n"))
+    for paper_id, number in missed[:limit]:
+        where = f"{paper_id} [{number.sentence}]"
+        print(safe_text(f"{where}  {number.value}  in: {number.excerpt(_EXCERPT)}"))
+    if len(missed) > limit:
+        print(f"and {len(missed) - limit} more; --limit {len(missed)} lists all")
+
+
+def _lines(papers: int, counts: Counter[str]) -> list[str]:
+    """Return how many numbers ended as what, those that facts hold first."""
+    total, stated = counts.total(), counts["extracted"] + counts["unaccounted"]
+    if not total:
+        return [f"no numbers in {papers} papers"]
+    lines = [
+        f"{total} numbers in {papers} papers, {_share(counts, total):.1%} accounted for",
+        f"{stated} of them state a quantity, and facts hold {counts['extracted']} of those",
+    ]
+    return lines + [f"{counts[name]:>7}  {words}" for name, words in _WORDS.items() if counts[name]]
+
+
+def _document(
+    papers: int, counts: Counter[str], missed: Sequence[tuple[str, AuditedNumber]]
+) -> dict[str, Any]:
+    """Return the audit as JSON says it."""
+    return {
+        "schema_version": 1,
+        "papers": papers,
+        "numbers": counts.total(),
+        "counts": dict(counts),
+        "share_accounted": round(_share(counts, counts.total()), 4),
+        "unaccounted": [
             {
                 "paper_id": paper_id,
                 "value": number.value,
                 "sentence": number.sentence,
+                "start": number.start,
+                "end": number.end,
                 "sentence_text": number.sentence_text,
             }
-            for number in report.unaccounted
-        )
-    total = sum(counts.values())
-    share = 1 - counts["unaccounted"] / total if total else 1.0
-    if json_:
-        document = {
-            "schema_version": 1,
-            "papers": len(reports),
-            "numbers": total,
-            "counts": dict(counts),
-            "share_accounted": round(share, 4),
-            "unaccounted": open_numbers,
-        }
-        print(json.dumps(document, ensure_ascii=False, indent=1))
-        return
-    print(f"{total} numbers in {len(reports)} papers, {share:.1%} accounted for")
-    for outcome, count in counts.most_common():
-        print(f"{count:>7}  {outcome}")
-    for missed in open_numbers[:limit]:
-        where = f"{missed['paper_id']} [{missed['sentence']}]"
-        print(safe_text(f"{where}  {missed['value']}  in: {missed['sentence_text'][:160]}"))
-    if len(open_numbers) > limit:
-        print(f"and {len(open_numbers) - limit} more; --limit {len(open_numbers)} lists all")
+            for paper_id, number in missed
+        ],
+    }
+
+
+def _share(counts: Counter[str], total: int) -> float:
+    return 1 - counts["unaccounted"] / total if total else 1.0

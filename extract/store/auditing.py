@@ -19,7 +19,7 @@ def audit_database(db: Path, task: Task) -> dict[str, AuditReport]:
     if not rows_of(db, f"select 1 from task_kinds where task={literal(task.name)} limit 1"):
         raise InputError(
             f"the task {task.name} was not run on any paper of {db}",
-            hint=f"Run it first: paperfacts run FEED --task {task.name} --db {db}",
+            hint=f"Run it first, with the same --task: paperfacts run FEED --db {db}",
         )
     spans: dict[str, list[QuantitySpan]] = {}
     names: dict[str, list[str]] = {}
