@@ -78,12 +78,12 @@ def spans_sql() -> str:
         own = ["sentence", "span_start", "span_end", "alignment"]
         names = dict(zip(("sentence", "start", "end", "alignment"), own, strict=True))
         parts.append((f"'{kind}'", key, names, "f.evidence", f"task_facts.{kind}_all"))
-    for side in ("metric",):
-        names = {part: f"{side}_{part}" for part in ("sentence", "start", "end", "alignment")}
-        table = f"(select * from task_facts.results_all where {side} is not null)"
-        parts.append((f"'{side}'", side, names, "null", table))
+    names = {part: f"metric_{part}" for part in ("sentence", "start", "end", "alignment")}
+    table = "(select * from task_facts.results_all where metric is not null)"
+    parts.append(("'metric'", "metric", names, "null", table))
     names = {"sentence": "sentence", "start": "span_start", "end": "span_end", "alignment": "grade"}
-    current = "(select m.*, 'mention' as grade from mentions m join current_extractions using (extraction_id))"
+    current = "(select m.*, 'mention' as grade from mentions m"
+    current += " join current_extractions using (extraction_id))"
     parts.append(("'mentions'", "surface", names, "null", current))
     return " union all ".join(
         f"({SPANS.format(label=label, key=key, evidence=evidence, table=table, **names)})"
