@@ -14,6 +14,7 @@ from extract.errors import InputError, ModelError
 from extract.local.registry import local_model
 from extract.local.weights import ensure_weights
 from extract.training import run
+from extract.training.dev import DevWish
 from extract.training.run import claim_folder, require_train, train_adapter
 
 PAPERS = (
@@ -118,7 +119,7 @@ def losses(folder: Path) -> dict[int, float]:
 @pytest.mark.model
 @pytest.mark.train
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(config: Path, tmp_path: Path):
-    """Same losses, same adapter to the byte; the card says what it was made of."""
+    """Same losses, same adapter to the byte, measured on the way or not; the card says of what."""
     try:
         require_train()
         ensure_weights(local_model("smollm2-135m"))
@@ -129,11 +130,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(config: Path, tmp_p
     adapter = train_adapter(config, straight, threads=1, report=lambda event: None)
     with pytest.raises(StoppedHere):
         train_adapter(config, stopped, threads=1, report=stopping_at(3))
-    again = train_adapter(config, stopped, threads=1, report=lambda event: None)
+    often = DevWish(every_steps=1)
+    again = train_adapter(config, stopped, threads=1, report=lambda event: None, dev=often)
 
     assert len(losses(straight)) >= 3
     assert losses(straight) == losses(stopped)
     assert adapter.read_bytes() == again.read_bytes()
+    assert "macro_f1" in (stopped / "dev.jsonl").read_text(encoding="utf-8")
     card = json.loads((straight / "card.json").read_text(encoding="utf-8"))
     assert card["config"]["seed"] == 7
     assert card["base_sha256"] == local_model("smollm2-135m").sha256

@@ -17,7 +17,7 @@ from typing import Any
 from extract.evaluation import evaluate, evaluation_document
 from extract.local.server import LocalServer
 from extract.local.settings import Adapter, ServerSettings
-from extract.models import LOCAL_MAX_TOKENS
+from extract.models import LOCAL_MAX_TOKENS, NO_LOOPS
 from extract.recipe import Recipe, answer_rows
 from extract.request import Sampling
 from extract.shown import show
@@ -53,7 +53,7 @@ async def _answers(
 
     from extract.asking import Asked, Asker, Endpoint, Limits
 
-    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS)
+    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS)
     recipe = Recipe(task, server.model_name, "", "tuned", "", sampling)
     endpoint = Endpoint("openai", server.model_name, server.base_url, SecretStr(server.api_key))
     limits = Limits(call_timeout_s=300, total_timeout_s=600, max_reasks=0, concurrency=1)
