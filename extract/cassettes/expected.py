@@ -46,15 +46,16 @@ def read_expected(path: Path) -> list[Paper]:
     return papers
 
 
-def write_expected(path: Path, extracted: Extracted, *, with_text: bool = True) -> None:
+def write_expected(path: Path, extracted: Extracted) -> None:
     """Write the facts of *extracted*; without text, no sentence and no title is written."""
-    papers = expected_of(extracted, with_text=with_text)
+    papers = expected_of(extracted)
     entries = [_entry(paper, extracted.task) for paper in papers]
     write_file(path, '{"papers": [\n' + ",\n".join(entries) + "\n]}\n")
 
 
-def expected_of(extracted: Extracted, *, with_text: bool = True) -> list[Paper]:
+def expected_of(extracted: Extracted) -> list[Paper]:
     """Return the papers of *extracted* as they are written."""
+    with_text = extracted.with_text
     papers = []
     for paper_id, paper in extracted.papers.items():
         kept: Paper = {"id": paper_id}

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 from extract.cassettes.session import CassetteSession
 from extract.completion import Completion, Failure
-from extract.grounding import ground
+from extract.deriving import derive
 from extract.models import Model
 from extract.papers import Paper
-from extract.recipe import Recipe, answer_rows
+from extract.recipe import Recipe
 from extract.report import FailedPaper
 from extract.task import Task
 from extract.todo import Todo, prepare
@@ -41,6 +41,8 @@ class Extracted:
     papers: Mapping[str, Mapping[str, Any]]
     failed: Mapping[str, FailedPaper]
     ungrounded: Mapping[str, Mapping[str, int]]
+    with_text: bool = True
+    """False where nothing that is written may hold a text of a paper."""
 
     def rows(self, kind: str) -> list[Row]:
         """Return the rows of one list over all papers, each with its `paper_id`."""
@@ -74,16 +76,16 @@ def extract_papers(papers: Sequence[Paper], model: Model, session: CassetteSessi
                 paper = todo.paper
                 failed[paper.paper_id] = FailedPaper(paper.paper_id, paper.title, outcome)
             else:
-                found[todo.paper.paper_id] = facts_of(todo, outcome.content, model.recipe)
+                found[todo.paper.paper_id] = facts_of(todo, outcome, model.recipe)
     order = {paper.paper_id: found[paper.paper_id] for paper in papers if paper.paper_id in found}
     ungrounded = {i: paper.pop("ungrounded") for i, paper in order.items()}
-    return Extracted(model.recipe.task, order, failed, ungrounded)
+    return Extracted(model.recipe.task, order, failed, ungrounded, session.with_text)
 
 
-def facts_of(todo: Todo, content: str, recipe: Recipe) -> dict[str, Any]:
+def facts_of(todo: Todo, completion: Completion, recipe: Recipe) -> dict[str, Any]:
     """Return the facts of one answer by kind, with the paper's title and abstract."""
-    answer = answer_rows(recipe.answer(content, todo.shown))
-    grounded = ground(recipe.task, answer, todo.text, recipe.prompt.example_values)
+    tokens = completion.token_logprobs
+    grounded = derive(recipe, completion.content, tokens, todo.shown, todo.text)
     paper: dict[str, Any] = {"title": todo.paper.title, "abstract": todo.paper.abstract}
     paper |= {kind.name: [] for kind in recipe.task.kinds}
     paper["ungrounded"] = dict(

@@ -64,11 +64,13 @@ class Recordings:
         trust_code: bool = False,
         format: str | None = None,
         columns: Mapping[str, str] | None = None,
+        with_text: bool | None = None,
     ) -> Extracted:
         """Return the facts of *feed*: a file, or papers with `title`, `abstract` and maybe `id`.
 
-        Everything else means what it means for `paperfacts run`, and *mode* how a hosted model
-        is held to the schema.
+        Without *with_text*, nothing of a title or abstract is written to a file. Everything else
+        means what it means for `paperfacts run`; *mode* is how a hosted model is held to the
+        schema.
         """
         task = task or self.defaults.task
         where = task if task in BUILT_IN else str(self.here / task)
@@ -82,7 +84,8 @@ class Recordings:
             papers = list(read_feed(self.here / feed, format=format, columns=columns).papers)
         else:
             papers = [_paper(each) for each in feed]
-        return extract_papers(papers, chosen, self._session(chosen))
+        kept = self.defaults.with_text if with_text is None else with_text
+        return extract_papers(papers, chosen, self._session(chosen, kept))
 
     def assert_same(self, extracted: Extracted, expected: str | None = None) -> None:
         """Compare facts with the expected file of this test, or the file called *expected*.
@@ -93,8 +96,8 @@ class Recordings:
         __tracebackhide__ = True
         path = self.folder / (expected or f"{self.name}.json")
         if self.is_updating:
-            if not path.exists() or _is_other(path, extracted, self.defaults.with_text):
-                write_expected(path, extracted, with_text=self.defaults.with_text)
+            if not path.exists() or _is_other(path, extracted):
+                write_expected(path, extracted)
                 self.written.append(path)
             return
         if not path.exists():
@@ -108,7 +111,7 @@ class Recordings:
                 f"If that is right, accept it with: {self.update_command}"
             )
 
-    def _session(self, model: Model) -> CassetteSession:
+    def _session(self, model: Model, with_text: bool) -> CassetteSession:
         cassettes = Cassettes(self.folder)
         cassettes.played = self.played
         return CassetteSession(
@@ -117,7 +120,7 @@ class Recordings:
             self.mode,
             live=None if self.mode == "replay" else LiveSession(model, None, _quiet).opened,
             width=1 if self.mode == "replay" else limits_for(model, None).concurrency,
-            with_text=self.defaults.with_text,
+            with_text=with_text,
             command=self.record_command,
         )
 
@@ -126,10 +129,10 @@ def _quiet(progress: object) -> None:
     """Say nothing while weights are fetched."""
 
 
-def _is_other(path: Path, extracted: Extracted, with_text: bool) -> bool:
+def _is_other(path: Path, extracted: Extracted) -> bool:
     """True where a file does not say what would be written; a broken one is written anew."""
     try:
-        return read_expected(path) != expected_of(extracted, with_text=with_text)
+        return read_expected(path) != expected_of(extracted)
     except InputError:
         return True
 
