@@ -41,6 +41,8 @@ def as_text(comparison: Comparison, *, most: int | None = 40) -> str:
     shown = comparison.differences[:most]
     if shown:
         lines += ["", *map(difference_line, shown)]
+    if comparison.is_same:
+        lines.append("no differences")
     if left := len(comparison.differences) - len(shown):
         lines.append(f"and {left} more differences")
     return "\n".join(lines)

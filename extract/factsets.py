@@ -8,6 +8,7 @@
     expected.jsonl, expected.json     papers with their lists, as in `paperfacts eval`
     results.jsonl, results.json       rows as `paperfacts export results` writes them
     FOLDER                            all such files in it
+    RECORDINGS, RECORDINGS@model=X    a folder or a .jsonl file as `paperfacts record` writes it
 
 The beginning of a run, model or prompt is enough where only one begins so.
 """
@@ -15,14 +16,18 @@ The beginning of a run, model or prompt is enough where only one begins so.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from extract.cassettes.facts import is_recorded, recorded_facts
 from extract.compare import Comparison, FactSet, compare
 from extract.errors import InputError
 from extract.evaluation.goldfile import checked_id, object_of, text_of
 from extract.evaluation.plan import scoring_plan
+from extract.feeds import read_feed
+from extract.papers import Paper
+from extract.store.selecting import SELECTORS, selected_facts
 from extract.task import Task
 
 SUFFIXES = (".json", ".jsonl")
@@ -32,16 +37,50 @@ _FORMS = (
 )
 
 
-def read_facts(name: str, task: Task, *, beside: str = "") -> FactSet:
-    """Return the facts that *name* means; *beside* is the other side, for a bare selector."""
-    if name.startswith("@"):
-        name = str(_path_and_selector(beside)[0]) + name
-    path, selector = _path_and_selector(name)
-    if selector is None and (path.is_dir() or path.suffix in SUFFIXES):
-        return _from_files(path, task)
-    from extract.store.selecting import selected_facts
+def read_sides(
+    before: str, after: str, task: Task, *, feed: str | None = None
+) -> tuple[FactSet, FactSet]:
+    """Return the facts of both sides of a comparison.
 
-    return selected_facts(path, task, _wanted(name, selector))
+    Recordings without text take it from *feed*, else from the other side.
+    """
+    if after.startswith("@"):
+        after = str(_path_and_selector(before)[0]) + after
+    texts = _feed_texts(feed) if feed else {}
+    found: dict[str, FactSet] = {}
+    # The side with the texts is read first.
+    for name in sorted({before, after}, key=lambda n: is_recorded(_path_and_selector(n)[0])):
+        found[name] = read_facts(name, task, texts)
+        texts = _texts_of(found[name]) | texts
+    return found[before], found[after]
+
+
+def read_facts(name: str, task: Task, texts: Mapping[str, Paper] | None = None) -> FactSet:
+    """Return the facts that *name* means; *texts* are papers that recordings may be about."""
+    path, selector = _path_and_selector(name)
+    wanted = _wanted(name, selector)
+    if is_recorded(path):
+        if "run" in wanted:
+            raise InputError(f"{name}: recordings belong to no run", hint="Pick a model or prompt.")
+        return recorded_facts(path, task, texts or {}, wanted)
+    if path.is_dir() or path.suffix in SUFFIXES:
+        if wanted:
+            raise InputError(f"{name}: only databases and recordings have parts", hint=_FORMS)
+        return _from_files(path, task)
+    return selected_facts(path, task, wanted)
+
+
+def _feed_texts(feed: str) -> dict[str, Paper]:
+    return {paper.paper_id: paper for paper in read_feed(feed).papers}
+
+
+def _texts_of(papers: FactSet) -> dict[str, Paper]:
+    """Return the papers of a set whose whole text it has."""
+    return {
+        paper_id: Paper(paper_id, paper["title"], paper["abstract"])
+        for paper_id, paper in papers.items()
+        if paper.get("title") is not None and paper.get("abstract") is not None
+    }
 
 
 def compare_papers(before: FactSet, after: FactSet, task: Task) -> Comparison:
@@ -62,7 +101,7 @@ def _path_and_selector(name: str) -> tuple[Path, str | None]:
         return Path(name), None
     places = [place for place, character in enumerate(name) if character == "@" and place]
     for place in places:
-        if Path(name[:place]).is_file():
+        if Path(name[:place]).exists():
             return Path(name[:place]), name[place + 1 :]
     file = name[: places[0]] if places else name
     raise InputError(f"there is no file or folder {file}", hint=_FORMS)
@@ -70,8 +109,6 @@ def _path_and_selector(name: str) -> tuple[Path, str | None]:
 
 def _wanted(name: str, selector: str | None) -> dict[str, str]:
     """Read `model=X,prompt=Y`; a part without a name is a run."""
-    from extract.store.selecting import SELECTORS
-
     wanted: dict[str, str] = {}
     for part in selector.split(",") if selector is not None else ():
         key, is_named, value = part.partition("=")
@@ -94,6 +131,8 @@ def _from_files(path: Path, task: Task) -> FactSet:
     papers: dict[str, dict[str, Any]] = {}
     for file in files:
         for place, entry in _entries(file):
+            if "failed" in entry:
+                continue  # a paper without an answer has no facts, not even none
             if "paper_id" in entry and "id" not in entry:
                 _add_row(papers, task, file, place, entry)
             else:

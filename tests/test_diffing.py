@@ -252,3 +252,59 @@ def test_a_file_that_is_not_there_is_named():
         read_facts("nowhere.duckdb@model=one", TASK)
 
     assert "papers.duckdb@model=NAME" in refused.value.hint
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return recordings of the same papers, with their text and without."""
+    here = tmp_path_factory.mktemp("recorded")
+    places = {"text": here / "text", "bare": here / "bare.jsonl"}
+    with StubModel() as server:
+        for name, place in places.items():
+            model = ["--model", "one", "--base-url", server.url, "--limit", "6"]
+            options = ["--without-text"] if name == "bare" else []
+            assert 0 == _guarded(["record", str(SAMPLE), "--to", str(place), *model, *options])
+    return places
+
+
+def test_recordings_say_the_facts_of_the_model_that_was_recorded(
+    two_models, two_files, recorded, capsys
+):
+    """With text they stand alone; without, the other side or a feed has the text."""
+    assert document(capsys, two_files[0], str(recorded["text"]))["is_same"]
+    assert document(capsys, f"{two_models[0]}@model=one", f"{recorded['bare']}@model=on")["is_same"]
+    feed = ["--feed", str(SAMPLE)]
+    assert document(capsys, str(recorded["bare"]), str(recorded["text"]), *feed)["is_same"]
+
+
+def test_recordings_without_any_text_name_the_option_that_helps(recorded, capsys):
+    """Nothing is compared that could not be read."""
+    code, _, err = diff(capsys, str(recorded["bare"]), str(recorded["bare"]))
+
+    assert 2 == code and "holds no text" in err and "--feed" in err
+
+
+def test_recordings_of_another_text_are_not_compared(recorded, two_files, tmp_path, capsys):
+    """A name in an abstract was changed after the recording: that is said, not guessed over."""
+    document = json.loads(Path(two_files[0]).read_text(encoding="utf-8"))
+    for paper in document["papers"]:
+        paper["abstract"] = paper["abstract"] + " More."
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(document), encoding="utf-8")
+
+    code, _, err = diff(capsys, str(changed), str(recorded["bare"]))
+
+    assert 2 == code and "is about another text" in err
+
+
+def test_a_paper_without_an_answer_is_on_one_side_alone(two_files, tmp_path, capsys):
+    """Expected facts say of a failed paper that it failed: that is no empty list of facts."""
+    papers = json.loads(Path(two_files[0]).read_text(encoding="utf-8"))["papers"]
+    failed = tmp_path / "expected.json"
+    entry = {"id": papers[0]["id"], "failed": "refused"}
+    failed.write_text(json.dumps({"papers": [entry, *papers[1:]]}), encoding="utf-8")
+
+    found = document(capsys, two_files[0], str(failed))
+
+    assert [papers[0]["id"]] == list(found["only_before"])
+    assert 0 == found["total"]["lost"]

@@ -12,6 +12,7 @@ def diff(
     before: str,
     after: str,
     *,
+    feed: str | None = None,
     task: str = "facts",
     trust_code: bool = False,
     max_lost: str | None = None,
@@ -25,8 +26,8 @@ def diff(
     """Compare two sets of facts: same, moved, changed, lost, new, for each list.
 
     A side is a database, a part of one (papers.duckdb@run-ID, @model=NAME, @prompt=VERSION), a
-    file of papers with their facts, or a folder of such files. AFTER may be a part alone
-    (@model=NAME): of the same database. Ends with 3 where a limit is passed.
+    folder of recordings, a file of papers with their facts, or a folder of such files. AFTER may
+    be a part alone (@model=NAME): of the same database. Ends with 3 where a limit is passed.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def diff(
         The facts as they were.
     after
         The facts as they are now.
+    feed
+        The feed that was recorded, where recordings hold no text and the other side has none.
     task
         The task whose facts are compared.
     trust_code
@@ -54,14 +57,13 @@ def diff(
         Print everything as JSON.
     """
     from extract.differences import as_json, as_text
-    from extract.factsets import compare_papers, read_facts
+    from extract.factsets import compare_papers, read_sides
     from extract.limits import over_limits, read_limits
     from extract.tasks import load_task
 
     limits = read_limits(lost=max_lost, changed=max_changed, new=max_new)
     chosen = load_task(task, trust_code=trust_code)
-    sides = read_facts(before, chosen), read_facts(after, chosen, beside=before)
-    comparison = compare_papers(*sides, chosen)
+    comparison = compare_papers(*read_sides(before, after, chosen, feed=feed), chosen)
     over = over_limits(comparison, limits, same_papers=same_papers)
     if json_:
         document = {"before_name": before, "after_name": after, **as_json(comparison)}
