@@ -24,11 +24,52 @@ import re
 # What each sign looks like, in the order in which signs are told. Each was tried on thousands of
 # abstracts of a field that writes about models and prompts all day. No pattern nests repeats:
 # a stranger's text must not be able to make a search slow.
-_MODEL = (
-    r"(?:the |an? )?(?:(?:AI|language|automatic) )?(?:assistants?|LLMs?|chatbots?|"
-    r"language models?|AI models?|models?|AI systems?|automatic readers?|machines?)"
-)
 _SAY = r"(?:list|report|return|write|output|add|include|extract)"
+_MODEL = (
+    r"(?:(?:ai|language|automatic) )?(?:assistant|llm|chatbot|model|ai system|reader|machine)s?"
+)
+# An order holds one of the words on its left: most abstracts have none of them, and are not
+# searched for its pattern. Both are in small letters, as the text is then.
+_ORDERS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (tuple(words.split("/")), re.compile(pattern, re.M))
+    for words, pattern in (
+        (
+            "ignore/disregard/forget/override",
+            r"\b(?:ignore|disregard|forget|override) "
+            r"(?:all|any|every|the|previous|prior|these|about) (?:\w+ ){0,3}"
+            r"(?:instructions?|prompts?|guidelines?|abstract|above|facts|text)\b"
+            r"|\b(?:ignore|disregard|forget) the (?:abstract|above|paper|text)\b",
+        ),
+        (
+            "dear /note to/attention,/instruction",
+            rf"\b(?:dear|note to|attention,|instructions? (?:to|for)) (?:the |an? )?{_MODEL}\b",
+        ),
+        (
+            "(/[/<",
+            rf"[\[(<]\s*(?:(?:note )?to )?(?:the )?{_MODEL}: ",
+        ),
+        (
+            "should/must/has to/have to",
+            rf"\b{_MODEL} (?:should|must|has to|have to) (?:\w+ )?{_SAY}\b",
+        ),
+        ("system", r"\b(?:your|the) system prompt\b|\bsystem notice\b"),
+        ("new task/new instruction", r"(?:^|[.:>`-] ?)new (?:task|instructions?):"),
+        ("you ", rf"\byou are now an? |\bwhen you {_SAY}\b"),
+        (
+            "answer",
+            r"\b(?:right|correct|expected) answer (?:for|to|about) this (?:paper|abstract)\b",
+        ),
+        (
+            "empty list/no record/no fact",
+            rf"\b{_SAY} (?:\w+ ){{0,2}}(?:empty lists?|no (?:records|facts))\b",
+        ),
+        ("to be ", r"\bto be (?:used|listed|reported) (?:as|instead)\b"),
+        (
+            "vergiss alle/ignor/忽略",
+            r"\bvergiss alle\b|\bignorez? (?:les|toutes les) |\bignora (?:todas )?las\b|忽略",
+        ),
+    )
+)
 _SIGNS: dict[str, re.Pattern[str]] = {
     "hidden": re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff\U000e0000-\U000e007f]"),
     "direction": re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
@@ -48,22 +89,6 @@ _SIGNS: dict[str, re.Pattern[str]] = {
         r"<!--|<tool_call>|\\textcolor\{(?:white|#fff)|javascript:|display: ?none", re.I
     ),
     "answer": re.compile(r'[{\[,] ?"[$\w]+" ?: ?[\[{"\d]|"\} ?\]|\[\["'),
-    "order": re.compile(
-        r"\b(?:ignore|disregard|forget|override) (?:all|any|every|the|previous|prior|these|about) "
-        r"(?:\w+ ){0,3}(?:instructions?|prompts?|guidelines?|abstract|above|facts|text)\b"
-        r"|\b(?:ignore|disregard|forget) the (?:abstract|above|paper|text)\b"
-        rf"|\b(?:dear|note to|attention,|instructions? (?:to|for)) {_MODEL}\b"
-        rf"|[\[(<]\s*(?:(?:note )?to )?{_MODEL}: "
-        rf"|\b(?:assistant|{_MODEL}) (?:should|must|has to|have to) (?:\w+ )?{_SAY}\b"
-        r"|\b(?:your|the) system prompt\b|\bsystem notice\b"
-        r"|(?:^|[.:>`-] ?)new (?:task|instructions?):"
-        r"|\byou are now an? "
-        r"|\b(?:right|correct|expected) answer (?:for|to|about) this (?:paper|abstract)\b"
-        rf"|\b{_SAY} (?:\w+ ){{0,2}}(?:empty lists?|no (?:records|facts))\b"
-        rf"|\bwhen you {_SAY}\b|\bto be (?:used|listed|reported) (?:as|instead)\b"
-        r"|\bvergiss alle\b|\bignore(?:z)? (?:les|toutes les) \w+|\bignora (?:todas )?las\b|忽略",
-        re.I | re.M,
-    ),
 }
 
 
@@ -74,7 +99,18 @@ def machine_signs(title: str, abstract: str) -> list[str]:
     """Return the names of the signs in a paper's text, in a fixed order; none for most papers."""
     text = f"{title}\n{abstract}"
     signs = [name for name, sign in _SIGNS.items() if sign.search(text)]
-    return [*signs, "encoded"] if any(map(_is_mixed, _BASE64.findall(text))) else signs
+    if _has_order(text.lower()):
+        signs.append("order")
+    if any(map(_is_mixed, _BASE64.findall(text))):
+        signs.append("encoded")
+    return signs
+
+
+def _has_order(text: str) -> bool:
+    """True where *text*, in small letters, speaks to a machine."""
+    return any(
+        any(word in text for word in words) and pattern.search(text) for words, pattern in _ORDERS
+    )
 
 
 def _is_mixed(stretch: str) -> bool:
