@@ -25,3 +25,17 @@ def paperfacts(
         timeout=timeout_s,
         **options,
     )
+
+
+def called(*arguments: str | Path) -> int:
+    """Call the command in this process and return its exit code; its output is captured."""
+    from extract.cli import main
+
+    argv, sys.argv = sys.argv, ["paperfacts", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = argv
+    return 0

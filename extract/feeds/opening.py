@@ -6,6 +6,7 @@ begin, and a URL is fetched by somebody else, who checks where it leads.
 
 import errno
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from extract.feeds.errors import FeedPathError
 from extract.feeds.source import DEFAULT_MAX_BYTES, Source
 
 STDIN = "-"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def open_source(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Source:
@@ -37,7 +39,7 @@ def open_source(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Sour
 
 
 def _open_file(name: str) -> BinaryIO:
-    if name.partition("://")[0].lower() in {"http", "https", "ftp", "file"}:
+    if _URL.match(name):
         raise FeedPathError(
             name, "this is a URL, not a file", hint=f"Fetch it first: curl -o feed '{name}'"
         )
