@@ -23,6 +23,7 @@ from typing import Any
 
 import duckdb
 
+from extract.errors import InputError
 from extract.evidence.fold import fold, squeeze
 from extract.numbers import find_quantities
 from extract.tasks import load_task
@@ -282,8 +283,10 @@ def main() -> None:
         db = options.db or Path(folder) / "offsets.duckdb"
         papers, began = 0, time.perf_counter()
         for feed in options.feed:
-            report = replay(load_task(), feed, db, adversary, limit=options.limit)
-            papers += report.papers
+            try:
+                papers += replay(load_task(), feed, db, adversary, limit=options.limit).papers
+            except InputError as error:
+                print(error)
         seconds = time.perf_counter() - began
         print(f"{papers} papers in {seconds:.0f} s, {1000 * seconds / max(papers, 1):.1f} per 1000")
         counted, wrong = wrong_offsets(db)

@@ -34,7 +34,8 @@ class Mention:
 def mentions(names: Sequence[str], text: PaperText) -> list[Mention]:
     """Return the places of *names* in title and abstract, in order; the longest name wins.
 
-    A place where a version follows (`GPT` in `GPT-3`) counts only where there is no other.
+    A place where a version follows (`GPT` in `GPT-3`) counts only where there is no other, and
+    one in a web address only where there is not even that.
     """
     found: list[Mention] = []
     taken: dict[tuple[bool, int], int] = {}
@@ -45,8 +46,9 @@ def mentions(names: Sequence[str], text: PaperText) -> list[Mention]:
             if not any((in_title, at) in taken for at in (places[0], places[-1])):
                 taken.update(((in_title, at), 1) for at in places)
                 found.append(mention)
-    alone = [mention for mention in found if not _is_versioned(mention, text)]
-    return sorted(alone or found, key=lambda mention: (mention.sentence, mention.start))
+    named = [mention for mention in found if not _is_in_address(mention, text)]
+    alone = [mention for mention in named if not _is_versioned(mention, text)]
+    return sorted(alone or named or found, key=lambda mention: (mention.sentence, mention.start))
 
 
 def is_acronym(name: str) -> bool:
@@ -67,16 +69,15 @@ def _places(name: str, text: PaperText) -> Iterator[Mention]:
         for form in (needle, needle + "s" if needle[-1:].isalpha() else ""):
             for start, end in find_spans(form, passage, "folded"):
                 surface = passage.raw[start:end]
-                if _is_in_address(passage.raw, start, end):
-                    continue
                 if cased is not None and _singular(surface, form, needle) != cased:
                     continue
                 sentence = text.sentence_at(start) if number else 0
                 yield Mention(sentence, start, end, surface)
 
 
-def _is_in_address(raw: str, start: int, end: int) -> bool:
-    """Return whether the span stands in a web address, which names no method."""
+def _is_in_address(mention: Mention, text: PaperText) -> bool:
+    """Return whether the place is in a web address, which names nothing by itself."""
+    raw, start, end = text.passage(mention.sentence).raw, mention.start, mention.end
     if raw[end : end + 1] not in ("/", ".") and raw[start - 1 : start] not in ("/", "."):
         return False
     left = re.split(r"\s", raw[max(0, start - 100) : start])[-1]
