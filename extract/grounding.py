@@ -145,7 +145,7 @@ def _joined(
     records = [
         (name, [a for a in own if align(a, text).grade != "missing"]) for name, own in records
     ]
-    joined = join_names(records, acronym_pairs(text), text)
+    joined = join_names(records, acronym_pairs(text) if records else [], text)
     merged: list[dict[str, Any]] = []
     index: dict[str, tuple[int, str]] = {}
     for position, entry in enumerate(joined.entries):
