@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from extract.errors import InputError
+from extract.local.prepared import served_id
 from extract.local.registry import LocalModel, local_model
 from extract.recipe import Recipe
 from extract.request import Sampling
@@ -74,7 +75,10 @@ class Model:
         from extract.local.serving import local_server
 
         return local_server(
-            self.name.removeprefix("local/"), task=self.recipe.task.name, progress=progress
+            self.name.removeprefix("local/"),
+            task=self.recipe.task.name,
+            model_id=self.recipe.model_id,
+            progress=progress,
         )
 
     def hosted_endpoint(self) -> Endpoint:
@@ -128,7 +132,7 @@ def _local(name: str, task: Task) -> Model:
     sampling = Sampling(
         temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS + WITH_PROBABILITIES
     )
-    recipe = Recipe(task, name, registered.model_id(task.name), style, "", sampling)
+    recipe = Recipe(task, name, served_id(registered, task.name), style, "", sampling)
     if short != registered.name:
         recipe = _of_own_adapter(recipe, short, registered)
     return Model(name, recipe, LOCAL_MAX_CHARS)

@@ -1,4 +1,4 @@
-"""What is told to whoever waits while weights are fetched."""
+"""What is told to whoever waits while weights are fetched and prepared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How far a fetch has come: `done` of `total` bytes, and what is being done in words."""
+    """How far it has come: `done` of `total` bytes, and what is being done in words.
+
+    A `total` of 0 is a remark: there is nothing to count.
+    """
 
     model: str
     step: str

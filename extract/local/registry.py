@@ -7,6 +7,7 @@ Read from `registry.toml`, which is package data: a release pins its weights. Le
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ADAPTERS = Path(__file__).with_name("adapters")
+MERGE_VERSION = "m1"
+"""Changes whenever the same base, adapter and formats would be merged to other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,23 @@ class RegisteredAdapter:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisteredMerge:
+    """How a base and an adapter are made one file: its size, and the formats of its matrices.
+
+    `types` goes from a part of a matrix's name to a format; `*` stands for every other matrix.
+    """
+
+    bytes: int
+    types: Mapping[str, str]
+
+    @property
+    def recipe(self) -> str:
+        """Return what names the outcome beside base and adapter: `m1-q8_0`, `m1-q8_0-ffn_q4_0`."""
+        words = [f"{part}{name}".lstrip("*").lower() for part, name in sorted(self.types.items())]
+        return "-".join([MERGE_VERSION, *words])
+
+
+@dataclass(frozen=True, slots=True)
 class LocalModel:
     """One model: a name, and the exact bytes that go by it."""
 
@@ -73,13 +93,18 @@ class LocalModel:
     chat_template: str
     sources: tuple[Source, ...]
     adapter: RegisteredAdapter | None = None
+    merge: RegisteredMerge | None = None
 
-    def model_id(self, task: str | None = None) -> str:
-        """Return what pins the weights that answer *task*: hash of the base, and of the adapter."""
+    def model_id(self, task: str | None = None, *, merged: bool = False) -> str:
+        """Return what pins the weights that answer *task*: hash of the base, and of the adapter.
+
+        *merged* weights have been rounded once more, and answer differently now and then.
+        """
         adapter = self.adapter_for(task)
         if adapter is None:
             return self.sha256[:16]
-        return f"{self.sha256[:16]}+{adapter.sha256[:16]}@{adapter.scale:g}"
+        pinned = f"{self.sha256[:16]}+{adapter.sha256[:16]}@{adapter.scale:g}"
+        return f"{pinned}-{self.merge.recipe}" if merged and self.merge else pinned
 
     def adapter_for(self, task: str | None) -> RegisteredAdapter | None:
         """Return the adapter for *task*, None if the base model answers it."""
@@ -110,10 +135,12 @@ def _model(entry: dict[str, Any]) -> LocalModel:
     fields = dict(entry)
     sources = tuple(_source(each) for each in fields.pop("source"))
     adapter = fields.pop("adapter", None)
+    merge = fields.pop("merge", None)
     return LocalModel(
         **fields,
         sources=sources,
         adapter=None if adapter is None else RegisteredAdapter(**adapter),
+        merge=None if merge is None else RegisteredMerge(**merge),
     )
 
 
