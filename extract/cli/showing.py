@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from extract.errors import InputError
 from extract.terminal import safe_text
 
 if TYPE_CHECKING:
+    from extract.store.provenance import Origin
     from extract.task import Task
 
 Row = dict[str, Any]
@@ -53,41 +53,23 @@ def show_paper(
     json_
         Print as JSON.
     """
-    from extract.store.reading import one_paper
+    from extract.store.provenance import facts_of_paper, find_paper, origin_of
     from extract.tasks import load_task
 
     chosen = load_task(task, trust_code=trust_code)
     if why:
-        _print_why(db, chosen, paper, json_)
+        origin = origin_of(db, chosen, paper)
+        if json_:
+            _print_json(origin.document())
+        else:
+            _print_origin(origin)
         return
-    found = one_paper(db, paper)
-    if not found:
-        raise InputError(
-            f"no paper {paper!r} in {db}",
-            hint='List them with: paperfacts sql "select paper_id, title from papers"',
-        )
-    if len(found) > 1:
-        names = "; ".join(f"{row['paper_id']} {row['title'][:50]}" for row in found[:5])
-        raise InputError(f"{len(found)} papers match {paper!r}: {names}", hint="Say more of it.")
-    facts = _facts_of(db, chosen, found[0]["paper_id"])
+    found = find_paper(db, paper)
+    facts = facts_of_paper(db, chosen, found["paper_id"])
     if json_:
-        document = {"schema_version": 1, "paper": found[0], "facts": facts}
-        print(json.dumps(document, ensure_ascii=False, indent=1, default=str))
-        return
-    _print_paper(chosen, found[0], facts)
-
-
-def _facts_of(db: Path, task: Task, paper_id: str) -> dict[str, list[Row]]:
-    """Return the current facts of one paper, those not found in the text too."""
-    from extract.store.layout import identifier, task_schema
-    from extract.store.reading import literal, rows_of
-
-    facts = {}
-    for kind in task.kinds:
-        table = f"{task_schema(task.name)}.{identifier(kind.name + '_all')}"
-        where = f"paper_id = {literal(paper_id)}"
-        facts[kind.name] = rows_of(db, f"select * from {table} where {where} order by position")
-    return facts
+        _print_json({"schema_version": 1, "paper": found, "facts": facts})
+    else:
+        _print_paper(chosen, found, facts)
 
 
 def _print_paper(task: Task, paper: Row, facts: dict[str, list[Row]]) -> None:
@@ -148,42 +130,31 @@ def _fact_line(fields: Sequence[Any], row: Row) -> str:
     return f"{place} {' | '.join(parts)}  ({row['fact_id']})"
 
 
-def _print_why(db: Path, task: Task, fact_id: str, as_json: bool) -> None:
+def _print_origin(origin: Origin) -> None:
     """Print a fact, its sentence, the request and the completion that it came from."""
-    from extract.store.layout import identifier, task_schema
-    from extract.store.reading import literal, rows_of
-
-    for kind in task.kinds:
-        table = f"{task_schema(task.name)}.{identifier(kind.name + '_all')}"
-        rows = rows_of(db, f"select * from {table} where fact_id = {literal(fact_id)}")
-        if rows:
-            break
+    fact, completion = origin.fact, origin.completion
+    print(safe_text(f"{origin.kind.name}: {_fact_line(origin.kind.fields, fact)}"))
+    if fact["sentence"] is None:
+        print(safe_text(f"in no sentence: {fact['reason'] or 'its words are nowhere'}"))
     else:
-        raise InputError(
-            f"no fact {fact_id!r} in {db}",
-            hint='A fact_id stands in every row: paperfacts sql "select fact_id, * from results"',
-        )
-    fact = rows[0]
-    key = literal(fact["completion_key"])
-    completion = rows_of(db, f"select * from completions where completion_key = {key}")[0]
-    request = json.loads(completion["request"])
-    if as_json:
-        document = {"fact": fact, "request": request, "completion": completion}
-        print(json.dumps(document, ensure_ascii=False, indent=1, default=str))
-        return
-    print(safe_text(f"{kind.name}: {_fact_line(kind.fields, fact)}"))
-    print(safe_text(f"sentence {fact['sentence']}: {fact['evidence']}"))
-    print()
+        print(safe_text(f"sentence {fact['sentence']}: {fact['evidence']}"))
+    if not origin.is_current:
+        print("not current: a later extraction of the paper took its place")
+    weights = f" ({completion['model_id']})" if completion["model_id"] else ""
     print(
         safe_text(
-            f"model {completion['model']} ({completion['model_id']}), prompt"
-            f" {completion['prompt_version']}, run {completion['run_id']}"
+            f"model {completion['model']}{weights}, prompt {completion['prompt_version']},"
+            f" run {completion['run_id']}, {completion['created_at'][:19]} UTC"
         )
     )
-    for message in request["messages"]:
+    for message in origin.request.get("messages", ()):
         print(safe_text(f"\n--- {message['role']}\n{message['content']}", keep="\n"))
     print(
         safe_text(
             f"\n--- completion {completion['completion_key']}\n{completion['content']}", keep="\n"
         )
     )
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=1, default=str))
