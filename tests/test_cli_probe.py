@@ -202,6 +202,21 @@ def test_no_answer_is_no_empty_answer(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no answer about withdrawn: refused" in printed
 
 
+def test_a_bad_hour_of_a_provider_makes_no_model_unfit(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What failed in a way that may pass is told, and nothing is kept."""
+    db = tmp_path / "papers.duckdb"
+    with StubModel(wrong={"Withdrawn": "500"}) as server:
+        code = probe(server, task=str(small_task(tmp_path)), db=db)
+
+    assert 3 == code
+    assert "the outcome is not kept" in capsys.readouterr().err
+    assert not folder.exists()
+    with duckdb.connect(str(db), read_only=True) as connection:
+        assert [] == connection.execute("from probes").fetchall()
+
+
 def test_a_model_that_cannot_be_used_is_no_verdict(folder: Path) -> None:
     """A wrong key is error 4, and nothing is kept."""
     with Locked() as server, pytest.raises(ModelError) as caught:

@@ -32,7 +32,8 @@ def probe_model(
 
     A number or name that is changed must change in the facts, a deleted sentence's facts must
     vanish, and a text without facts must give none. Every run of the model shows the verdict; an
-    unfit model is not run without --force. Exit code 3 for unfit, 0 for fit and weak.
+    unfit model is not run without --force. Exit code 3 for unfit, 0 for fit and weak. Where calls
+    failed in a way that may pass, the exit code is 3 too, and the outcome is not kept.
 
     Parameters
     ----------
@@ -68,16 +69,25 @@ def probe_model(
         Database(db, chosen.recipe.task).prepare()
     suite = _injection if injection else _reading
     record, report, lines, cases = suite(chosen, document, concurrency)
-    if db is not None:
-        write_probe(db, record.row())
-    kept = _keep(record)
+    kept = None
+    if passing := {f.failure.failure_class for f in report.failed if f.failure.is_transient}:
+        # A bad hour of a provider must not make its model unfit for later runs.
+        print(
+            f"paperfacts: the outcome is not kept, as calls failed in a way that may pass"
+            f" ({', '.join(sorted(passing))}); probe again later",
+            file=sys.stderr,
+        )
+    else:
+        if db is not None:
+            write_probe(db, record.row())
+        kept = _keep(record)
     if json_:
         body = {"schema_version": 1, **record.row(), "counts": record.counts, "kept": kept}
         body |= {"seconds": round(report.seconds, 1), **cases}
         print(json.dumps(body, ensure_ascii=False, indent=1))
     else:
         _print(lines, record, report, kept)
-    return 3 if record.verdict == "unfit" or (injection and report.failed) else 0
+    return 3 if record.verdict == "unfit" or passing or (injection and report.failed) else 0
 
 
 Told = tuple["ProbeRecord", "RunReport", list[str], dict[str, Any]]
