@@ -1,7 +1,13 @@
-"""Whatever the bytes, a reader gives a Feed or a FeedError, and ends."""
+"""Whatever the bytes, a reader gives a Feed or a FeedError, and ends.
+
+The run by default is short and always the same. A long one with new examples each time:
+
+    FUZZ_EXAMPLES=2000 pytest tests/test_feeds_fuzz.py
+"""
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +23,7 @@ SAMPLES = sorted(
     if path.name not in {"README.md", "expected.json"}
 )
 FORMATS = sorted(READERS)
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 #: Pieces that mean something to some parser.
 TOKENS = (
     b"\x00",
@@ -57,6 +64,16 @@ TOKENS = (
 )
 
 
+def bounded(examples: int) -> settings:
+    """Return the settings of a property: so many examples, or those that were asked for."""
+    return settings(
+        max_examples=EXAMPLES or examples,
+        derandomize=not EXAMPLES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 def drain(path: Path, name: str | None = None) -> None:
     """Read the feed to its end; what it stores must be fit to be stored."""
     try:
@@ -76,7 +93,7 @@ def drain(path: Path, name: str | None = None) -> None:
 
 
 @pytest.mark.parametrize("name", [None, *FORMATS])
-@settings(max_examples=60, deadline=5_000, suppress_health_check=list(HealthCheck))
+@bounded(20)
 @given(content=st.binary(max_size=400))
 def test_arbitrary_bytes_give_a_feed_or_a_feed_error(tmp_path, name, content):
     """No bytes make a reader raise anything but a FeedError."""
@@ -87,7 +104,7 @@ def test_arbitrary_bytes_give_a_feed_or_a_feed_error(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-@settings(max_examples=80, deadline=5_000, suppress_health_check=list(HealthCheck))
+@bounded(25)
 @given(
     changes=st.lists(
         st.tuples(
@@ -162,7 +179,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=5_000, suppress_health_check=list(HealthCheck))
+@bounded(100)
 @given(
     records=st.lists(
         st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=9), min_size=1, max_size=4
