@@ -54,7 +54,6 @@ def best_device() -> Any:
 def load_base(weights: Path) -> tuple[Any, Any]:
     """Return the tokenizer and the dequantised model of a GGUF file."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # its bars would tear our own lines apart
     import torch
     import transformers
 

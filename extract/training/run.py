@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -127,6 +128,8 @@ def finished_card(folder: Path, fingerprint: dict[str, Any]) -> dict[str, Any] |
 
 def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -> dict[str, Any]:
     """Run the steps that are left, write the adapter, and return how it went."""
+    # Bars of the libraries would tear our own lines apart; read when tqdm is first imported.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     import torch
 
     from extract.training.dev import measured_on_the_way
