@@ -113,7 +113,19 @@ def check_gaps(rows: Iterable[StatedNumber]) -> list[GapCheck]:
         by_sentence.setdefault(row.sentence, []).append(row)
         if row.kind == "delta":
             deltas.append(row)
-    return [_check(delta, _values_near(delta, by_sentence)) for delta in deltas]
+    checks = [_check(delta, _values_near(delta, by_sentence)) for delta in deltas]
+    # A pair has one gap: where that is stated too, another gap beside it is of something else.
+    settled = [(c.low, c.high) for c in checks if c.verdict == "agreement"]
+    return [
+        _unchecked(check.delta)
+        if check.verdict == "contradiction" and (check.low, check.high) in settled
+        else check
+        for check in checks
+    ]
+
+
+def _unchecked(delta: StatedNumber) -> GapCheck:
+    return GapCheck(delta, None, None, "not_checkable", None, delta.number)
 
 
 def _values_near(
@@ -138,7 +150,7 @@ def _is_value(row: StatedNumber) -> bool:
 
 def _check(delta: StatedNumber, values: Sequence[StatedNumber]) -> GapCheck:
     """Find the pair that the gap joins, and say whether they agree."""
-    unknown = GapCheck(delta, None, None, "not_checkable", None, delta.number)
+    unknown = _unchecked(delta)
     if delta.number is None or delta.comparator in ("<", "<="):
         return unknown
     pairs = _pairs(delta, values)

@@ -57,6 +57,16 @@ def test_each_gap_of_a_sentence_is_checked() -> None:
     assert expected == [(c.low.value, c.high.value, c.verdict) for c in checks if c.low and c.high]
 
 
+def test_a_second_gap_beside_the_right_one_is_of_something_else() -> None:
+    """Where the gap of two values is stated too, another one says nothing of them."""
+    text = "Accuracy goes from 27.2% to 80.9%, a 53.7% absolute gain that beats others by 34.0%."
+    written = ["27.2%|score", "80.9%|score", "53.7%|delta|relative=false", "34.0%|delta"]
+
+    checks = check_gaps(read_stated(row(w, text)) for w in written)
+
+    assert ["agreement", "not_checkable"] == [check.verdict for check in checks]
+
+
 def test_a_gap_that_cannot_be_read_is_not_checkable() -> None:
     """A range is no single number."""
     found = check({"sentence_text": "", "rows": "1.9-3.4%|delta;70.0|score;72.0|score"})
