@@ -149,3 +149,13 @@ def test_eval_scores_a_database(db: Path) -> None:
 
     assert (0, "") == (done.returncode, done.stderr)
     assert "results" in done.stdout
+
+
+def test_export_writes_to_standard_output(db: Path) -> None:
+    """A - is not taken for an option, and nothing but the table is on it."""
+    query = "select name from methods order by name limit 1"
+
+    done = paperfacts("export", query, "--to", "-", "--format", "csv", "--db", db, cwd=db.parent)
+
+    assert 0 == done.returncode, done.stderr
+    assert ["name", ""] == [done.stdout.split("\n")[0], done.stderr]

@@ -39,7 +39,7 @@ def fact_of(db: Path, model: str) -> str:
     return str(rows_of(db, sql)[0]["fact_id"])
 
 
-def test_a_fact_leads_to_its_request_and_completion(db):
+def test_a_fact_leads_to_its_request_and_completion(db: Path) -> None:
     """The sentence stands in the message that was sent, the value in what came back."""
     origin = origin_of(db, TASK, fact_of(db, "two"))
 
@@ -48,7 +48,9 @@ def test_a_fact_leads_to_its_request_and_completion(db):
     assert origin.fact["value"] in origin.completion["content"]
 
 
-def test_a_fact_that_is_not_current_any_more_is_found_too(db, capsys):
+def test_a_fact_that_is_not_current_any_more_is_found_too(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A difference between two models is looked into on both sides."""
     assert 0 == _guarded(["show", "--why", fact_of(db, "one"), "--db", str(db)])
 
@@ -57,7 +59,7 @@ def test_a_fact_that_is_not_current_any_more_is_found_too(db, capsys):
     assert "model one, prompt facts.json-" in out and "--- completion k1-" in out
 
 
-def test_a_fact_that_is_not_there_is_named(db):
+def test_a_fact_that_is_not_there_is_named(db: Path) -> None:
     """The hint tells where ids stand."""
     with pytest.raises(InputError, match="no fact 'results-0' of the task facts") as missing:
         origin_of(db, TASK, "results-0")
@@ -65,7 +67,7 @@ def test_a_fact_that_is_not_there_is_named(db):
     assert "paperfacts sql" in missing.value.hint
 
 
-def test_all_lists_of_a_paper_are_read_in_the_order_of_the_answer(db):
+def test_all_lists_of_a_paper_are_read_in_the_order_of_the_answer(db: Path) -> None:
     """The current facts alone: the other model's are history."""
     paper = find_paper(db, str(rows_of(db, "select min(paper_id) as id from papers")[0]["id"]))
     facts = facts_of_paper(db, TASK, paper["paper_id"])
@@ -75,7 +77,7 @@ def test_all_lists_of_a_paper_are_read_in_the_order_of_the_answer(db):
     assert positions == sorted(set(positions)) and positions
 
 
-def test_a_paper_that_is_not_there_is_named(db):
+def test_a_paper_that_is_not_there_is_named(db: Path) -> None:
     """Neither an id, nor its beginning, nor words of a title."""
     with pytest.raises(InputError, match="no paper 'Nowhere'"):
         find_paper(db, "Nowhere")

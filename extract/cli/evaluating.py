@@ -6,12 +6,14 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from extract.evaluation import Evaluation
     from extract.task import Task
 
 
@@ -59,41 +61,37 @@ def evaluate_model(
     json_
         Print all figures as JSON.
     """
-    from extract.evaluation import (
-        evaluate,
-        evaluation_document,
-        find_misses,
-        group_misses,
-        misses_document,
-        misses_text,
-        read_annotations,
-        table_markdown,
-        table_text,
-    )
+    from extract.evaluation import evaluate, read_annotations
     from extract.tasks import load_task
 
     chosen = load_task(task, trust_code=trust_code)
-    annotated = read_annotations(gold, chosen)
-    if limit is not None:
-        annotated = dict(list(annotated.items())[:limit])
+    annotated = dict(islice(read_annotations(gold, chosen).items(), limit))
     if db is not None and model is None:
         predicted = _from_database(db, chosen, annotated)
     else:
         predicted = _from_model(db, chosen, annotated, model, base_url)
     evaluation = evaluate(annotated, predicted, chosen)
-    groups = group_misses(evaluation) if errors else []
-    if json_:
-        document = evaluation_document(evaluation)
-        if errors:
-            document["misses"] = misses_document(groups)
-            document["misses_total"] = len(find_misses(evaluation))
-        print(json.dumps(document, ensure_ascii=False, indent=1))
-        return 0
-    print(table_markdown(evaluation) if format == "markdown" else table_text(evaluation))
-    if errors:
-        print()
-        print(misses_text(groups, most=most))
+    print(_json(evaluation, errors) if json_ else _text(evaluation, errors, most, format))
     return 0
+
+
+def _json(evaluation: Evaluation, errors: bool) -> str:
+    """Return all figures as JSON, with the misses where they are wanted."""
+    from extract.evaluation import evaluation_document, find_misses, group_misses, misses_document
+
+    document = evaluation_document(evaluation)
+    if errors:
+        document["misses"] = misses_document(group_misses(evaluation))
+        document["misses_total"] = len(find_misses(evaluation))
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _text(evaluation: Evaluation, errors: bool, most: int | None, format: str) -> str:
+    """Return the table, with the misses below it where they are wanted."""
+    from extract.evaluation import group_misses, misses_text, table_markdown, table_text
+
+    table = table_markdown(evaluation) if format == "markdown" else table_text(evaluation)
+    return f"{table}\n{misses_text(group_misses(evaluation), most=most)}" if errors else table
 
 
 def _from_database(
