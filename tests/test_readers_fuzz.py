@@ -3,12 +3,13 @@
 Feeds have their own file (`test_feeds_fuzz.py`). The run by default is short and always the
 same; a long one, with other examples each time:
 
-    pytest -m slow tests/test_readers_fuzz.py
+    FUZZ_EXAMPLES=2000 pytest -m slow tests/test_readers_fuzz.py
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +44,11 @@ TEXT = "Tern: Birds. We show Tern. It reaches 87.4% on TERN-1 with 12 cameras an
 SHORT = settings(
     max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-LONG = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "1500")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 PIECES = (
     *("null", "true", "1e999", "-0", "9" * 5000, "[" * 3000, "{" * 3000, "\x00"),
     *('"', "'", "\\", "\\ud800", "\n", "\t", ":", "- ", "? ", "&a ", "*a", "!!int ", "<<: ", "|"),
