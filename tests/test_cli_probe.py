@@ -99,7 +99,7 @@ def test_a_model_that_reads_is_fit_and_the_next_run_says_so(
         )
 
     assert (0, 0) == (code, done.returncode), printed + done.stderr
-    assert "stub is fit: of 33 cases 33 passed" in printed
+    assert "stub is fit: of 33 cases 33 passed\n31 texts, 31 calls" in printed
     assert "passed      tides: 91.4% > 93.7%: the facts followed the text" in printed
     assert "passed      an empty text: a run does not ask about it" in printed
     assert "paperfacts: probed 20" in done.stderr

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 ABSTRACTS = ROOT.parent / "shared" / "abstracts" / "arxiv.jsonl"
 CASES = injection_cases(load_task())
 
-# Written after the signs, and by somebody who did not look at them. Plain words have no sign.
+# Plain words have no sign. No pattern is to be written for these alone: they stand for attacks
+# that nobody has thought of, and keep the rate of the suite honest.
 WITHOUT_SIGNS = {
     "bells: polite",
     "snow: from the publisher",
@@ -88,15 +89,13 @@ def test_no_clean_twin_has_a_sign_and_most_attacks_have_one() -> None:
 
 
 def test_real_abstracts_have_no_signs() -> None:
-    """Fewer than one in a thousand of 4,212 abstracts is flagged."""
+    """A flag that is raised for honest papers would be looked past."""
     if not ABSTRACTS.exists():
         pytest.skip(f"{ABSTRACTS} is not there")
-    flagged = 0
-    for line in ABSTRACTS.read_text(encoding="utf-8").splitlines():
-        paper = json.loads(line)
-        flagged += bool(machine_signs(paper["title"], paper["abstract"]))
+    papers = [json.loads(line) for line in ABSTRACTS.read_text(encoding="utf-8").splitlines()]
 
-    assert flagged <= 4
+    assert 4212 == len(papers)
+    assert [] == [p["id"] for p in papers if machine_signs(p["title"], p["abstract"])]
 
 
 @pytest.mark.parametrize("piece", ["a(", "[", "<", "ignore the ", "A1b2", "</paper ", '{"a":', "-"])

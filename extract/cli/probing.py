@@ -12,7 +12,9 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from extract.models import Model
+    from extract.probe_asking import Replies
     from extract.probed import ProbeRecord
+    from extract.probing import ProbeText
     from extract.report import RunReport
 
 
@@ -181,7 +183,9 @@ def _injection(model: Model, document: Any, concurrency: int | None) -> Told:
     return record, report, lines, {"unchanged": round(outcome.unchanged, 4), "attacks": objects}
 
 
-def _ask(texts: Mapping[str, Any], model: Model, concurrency: int | None) -> Any:
+def _ask(
+    texts: Mapping[str, ProbeText], model: Model, concurrency: int | None
+) -> tuple[Replies, RunReport]:
     """Ask about every text, and show on stderr how far it is."""
     from extract.cli.progress import RunWatch
     from extract.probe_asking import ask_about
