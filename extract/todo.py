@@ -24,9 +24,11 @@ class Todo:
 
     @property
     def text(self) -> PaperText:
-        """The paper's text with the spans of its sentences."""
-        spans = [(s.origins[0], s.origins[-1]) for s in self.shown.sentences[1:]]
-        return PaperText(self.paper.title, self.paper.abstract, tuple(spans))
+        """The paper's text with its sentences as they are stored, not as they are shown.
+
+        A sentence that begins with a LaTeX command is shown without its backslash.
+        """
+        return PaperText.of(self.paper.title, self.paper.abstract)
 
 
 def prepare(paper: Paper, recipe: Recipe) -> Todo:

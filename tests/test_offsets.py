@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,24 @@ def test_no_offset_of_the_sample_is_wrong(sample: Path) -> None:
     kinds = {"methods", "datasets", "results", "claims", "metric"}
     assert {f"{kind} exact" for kind in kinds} <= set(counted)
     assert {"methods case", "methods folded", "methods missing", "mentions mention"} <= set(counted)
+
+
+def test_a_sentence_begins_with_its_backslash(tmp_path: Path) -> None:
+    """Evidence is the stored sentence: what is not shown to a model is part of it."""
+    abstract = r"We try. \textbf{Stage 2} reaches 4.49 and 7.83."
+    feed, db = tmp_path / "feed.jsonl", tmp_path / "papers.duckdb"
+    feed.write_text(json.dumps({"id": "a", "title": "T", "abstract": abstract}), encoding="utf-8")
+    result = {"value": "4.49", "kind": "score", "sentence": 2}
+    claim = {"type": "result", "sentence": 2}
+    answer = {"methods": [], "datasets": [], "results": [result], "claims": [claim]}
+    replay(load_task(), feed, db, lambda todo: answer)
+
+    with duckdb.connect(str(db), read_only=True) as connection:
+        found = connection.execute(
+            "select evidence from results union all select text from claims"
+        ).fetchall()
+    assert [(r"\textbf{Stage 2} reaches 4.49 and 7.83.",)] * 2 == found
+    assert [] == wrong_offsets(db)[1]
 
 
 @pytest.mark.parametrize(
