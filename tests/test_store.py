@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from extract.errors import StoreError
+from extract.errors import PaperfactsError, StoreError
 from extract.store.database import Batch, Database
 from extract.store.query import run_query
 from extract.store.writer import Writer
@@ -80,6 +80,80 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         store.write(Batch(papers=[paper("p")], mentions=[{"sentence": 1}]))
 
     assert {} == store.known_papers(["p"])
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "words"),
+    [
+        ("papers", {"title": 5}, "papers.title takes VARCHAR, not int 5"),
+        ("papers", {"authors": "Ada"}, "papers.authors takes VARCHAR[], not str 'Ada'"),
+        ("papers", {"authors": [1]}, "papers.authors takes VARCHAR[], not list [1]"),
+        ("papers", {"sentence_spans": [["a", 1]]}, "papers.sentence_spans takes INTEGER[][]"),
+        ("papers", {"tilte": "T"}, "papers has no column tilte"),
+        ("completions", {"attempts": 1.5}, "completions.attempts takes INTEGER, not float 1.5"),
+        ("completions", {"attempts": True}, "completions.attempts takes INTEGER, not bool True"),
+        ("completions", {"latency_s": "soon"}, "completions.latency_s takes DOUBLE, not str"),
+        ("completions", {"repaired": 1}, "completions.repaired takes BOOLEAN, not int 1"),
+    ],
+)
+def test_a_value_that_the_column_does_not_take_is_an_error(
+    tmp_path: Path, table: str, row: dict[str, Any], words: str
+) -> None:
+    """It never becomes NULL, or another value, without a word; nothing of its batch is stored."""
+    store = database(tmp_path / "papers.duckdb")
+    keys = {"paper_id": "p"} if table == "papers" else {"completion_key": "k"}
+    batch = Batch(extractions=[{"extraction_id": "e"}], **{table: [keys | row]})
+
+    with pytest.raises(PaperfactsError) as caught:
+        store.write(batch)
+
+    assert words in str(caught.value)
+    assert [(0,)] == run_query(store.path, "select count(*) from extractions").rows
+
+
+@pytest.mark.parametrize(
+    ("row", "words"), [({"created_at": "soon"}, "timestamp"), ({"attempts": 2**40}, "numerical")]
+)
+def test_a_value_that_only_the_database_can_judge_is_an_error(
+    tmp_path: Path, row: dict[str, Any], words: str
+) -> None:
+    """DuckDB's lenient reader of JSON would store NULL."""
+    store = database(tmp_path / "papers.duckdb")
+
+    with pytest.raises(StoreError, match=words):
+        store.write(Batch(completions=[{"completion_key": "k"} | row]))
+
+
+def test_the_same_batch_written_again_changes_nothing(tmp_path: Path) -> None:
+    """A commit that seemed to fail may be there; its facts and mentions are not doubled."""
+    store = database(tmp_path / "papers.duckdb")
+    batch = Batch(
+        extractions=[{"extraction_id": "e", "paper_id": "p"}],
+        mentions=[{"extraction_id": "e", "surface": "s"}],
+        facts={"claims": [{"fact_id": "f", "extraction_id": "e"}]},
+    )
+    twice = Batch()
+    twice.add(batch)
+    twice.add(batch)
+
+    for each in (twice, batch):
+        store.write(each)
+
+    assert [(1, 1, 1)] == run_query(
+        store.path,
+        "select (select count(*) from extractions), (select count(*) from mentions),"
+        " (select count(*) from history.facts_claims)",
+    ).rows
+
+
+def test_a_batch_is_full_at_a_hundred_papers(tmp_path: Path) -> None:
+    """The writer commits a hundred at a time, or what came within its window."""
+    store = database(tmp_path / "papers.duckdb")
+    with Writer(store) as writer:
+        for number in range(1000):
+            writer.put(Batch(papers=[paper(str(number))]))
+
+    assert 10 <= writer.flushes
 
 
 def test_the_writer_has_written_everything_when_it_ends(tmp_path: Path) -> None:
