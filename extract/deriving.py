@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from extract.completion import TokenLogprob
 from extract.evidence import PaperText
 from extract.grounding import Grounded, ground
@@ -19,13 +21,15 @@ def derive(
     text: PaperText,
     *,
     example_values: frozenset[str] | None = None,
+    answer: BaseModel | None = None,
 ) -> Grounded:
     """Return the facts of an answer; ValueError where *content* is no answer.
 
-    *example_values* are those of the prompt that asked, where it is not the recipe's own.
+    *example_values* are those of the prompt that asked, where it is not the recipe's own;
+    *answer* is the validated answer where the caller has it.
     """
-    answer = answer_rows(recipe.answer(content, shown))
+    rows = answer_rows(answer or recipe.answer(content, shown))
     sure = recipe.confidences(content, shown, tokens)
     if example_values is None:
         example_values = recipe.prompt.example_values
-    return ground(recipe.task, answer, text, example_values, sure)
+    return ground(recipe.task, rows, text, example_values, sure)

@@ -99,12 +99,9 @@ class Recipe:
         return self.task.answer.model_validate(self.compact.decode(content, shown))
 
     def answer_text(self, content: str, shown: ShownPaper) -> str | None:
-        """Return the validated answer as JSON of our own, None where *content* is none.
-
-        What a model wrote may name a key twice, and readers of JSON do not agree on which counts.
-        """
+        """Return the validated answer as JSON of our own, None where *content* is none."""
         try:
-            return self.answer(content, shown).model_dump_json()
+            return answer_text(self.answer(content, shown))
         except ValueError:
             return None
 
@@ -118,3 +115,14 @@ class Recipe:
 def answer_rows(answer: BaseModel) -> dict[str, list[dict[str, Any]]]:
     """Return an answer as plain lists of rows."""
     return answer.model_dump(mode="python")
+
+
+def answer_text(answer: BaseModel) -> str | None:
+    """Return an answer as JSON of our own, None where no JSON can hold it (half a character).
+
+    What a model wrote may name a key twice, and readers of JSON do not agree on which counts.
+    """
+    try:
+        return answer.model_dump_json()
+    except ValueError:
+        return None

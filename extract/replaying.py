@@ -23,7 +23,7 @@ from extract.errors import InputError
 from extract.grounding import digest
 from extract.papers import Paper
 from extract.prompting import example_values_in
-from extract.recipe import Recipe
+from extract.recipe import Recipe, answer_text
 from extract.request import Request, Sampling
 from extract.rows import fact_rows
 from extract.shown import show
@@ -194,6 +194,7 @@ def _derived(task: Task, source: Mapping[str, Any]) -> tuple[Rows, str | None]:
     tokens = json.loads(source["token_logprobs"]) if source["token_logprobs"] else None
     todo = _todo(source)
     try:
+        answer = recipe.answer(source["content"], todo.shown)
         grounded = derive(
             recipe,
             source["content"],
@@ -201,13 +202,14 @@ def _derived(task: Task, source: Mapping[str, Any]) -> tuple[Rows, str | None]:
             todo.shown,
             todo.text,
             example_values=example_values_in(system),
+            answer=answer,
         )
     except ValueError as error:
         versions = f"{source['task_version']}, and the task is {task.version} now"
         first = " ".join(str(error).split())[:160]
         raise CannotDerive(f"it is no answer any more (asked under {versions}): {first}") from None
     batch = fact_rows(todo, grounded, source["extraction_id"], source["ask_id"], source["run_id"])
-    return _as_stored(task, batch), recipe.answer_text(source["content"], todo.shown)
+    return _as_stored(task, batch), answer_text(answer)
 
 
 def _todo(source: Mapping[str, Any]) -> Todo:
