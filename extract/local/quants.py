@@ -73,7 +73,7 @@ def _write_q4_0(values: Any) -> Any:
     furthest = np.take_along_axis(values, np.abs(values).argmax(axis=1)[:, None], axis=1)
     plain = furthest / np.float32(-8)
     best_scale, best_steps = plain, np.zeros(values.shape, np.float32)
-    best_error = np.full((len(values), 1), np.inf, np.float32)
+    best_error: Any = np.full((len(values), 1), np.inf, np.float32)
     for share in SHARES:
         steps = np.clip(np.rint(values * _inverse(plain * np.float32(share))), -8, 7)
         # Of these steps, the scale that errs least (least squares).
