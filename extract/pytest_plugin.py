@@ -15,6 +15,7 @@ nothing is imported here that is not imported already.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,7 +225,7 @@ def _is_selection(config: pytest.Config) -> bool:
 def _folder(path: Path, config: pytest.Config) -> Path:
     """Return the folder of recordings that belongs to a test file."""
     folder: str = config.getini("paperfacts_folder")
-    return path.parent / folder / path.stem
+    return Path(os.path.normpath(path.parent / folder / path.stem))
 
 
 def _file_name(test: str) -> str:
