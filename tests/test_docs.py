@@ -65,3 +65,14 @@ def test_commands_that_are_mentioned_exist(document: str) -> None:
     named = {word for each in code for word in re.findall(r"\bpaperfacts ([a-z]\w*)", each)}
 
     assert set() == named - set(COMMANDS)
+
+
+def test_every_fault_has_a_row_and_every_test_of_a_fault_is_named() -> None:
+    """docs/reliability.md has the 56 faults in order, and leaves out no file of tests/faults."""
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)]
+    tests = {path.name for path in (ROOT / "tests/faults").glob("test_row*.py")}
+
+    assert list(range(1, 57)) == numbers
+    assert set() == tests - set(re.findall(r"\[(test_row\w+\.py)\]", text))
+    assert "| open |" not in text
