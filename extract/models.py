@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from extract.calibration import Calibration, read_calibration
 from extract.errors import InputError
 from extract.local.prepared import served_id
 from extract.local.registry import LocalModel, local_model
@@ -127,12 +128,18 @@ def _local(name: str, task: Task) -> Model:
     """Return a registered local model; one with an adapter for the task has its own prompt."""
     short = name.removeprefix("local/")
     registered = local_model(short)
-    has_adapter = registered.adapter_for(task.name) is not None
-    style = "tuned" if has_adapter and "tuned" in task.prompts else "compact"
-    sampling = Sampling(
-        temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=NO_LOOPS + WITH_PROBABILITIES
+    adapter = registered.adapter_for(task.name)
+    style = "tuned" if adapter and "tuned" in task.prompts else "compact"
+    extra: tuple[tuple[str, Any], ...] = NO_LOOPS + WITH_PROBABILITIES
+    curves: Calibration = {}
+    if adapter and adapter.logit_bias:
+        extra += (("logit_bias", tuple(adapter.logit_bias.items())),)
+    if adapter and adapter.calibration_path:
+        curves = read_calibration(adapter.calibration_path)
+    sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=extra)
+    recipe = Recipe(
+        task, name, served_id(registered, task.name), style, "", sampling, calibration=curves
     )
-    recipe = Recipe(task, name, served_id(registered, task.name), style, "", sampling)
     if short != registered.name:
         recipe = _of_own_adapter(recipe, short, registered)
     return Model(name, recipe, LOCAL_MAX_CHARS)

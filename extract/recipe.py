@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from extract.calibration import Calibration, calibrated
 from extract.completion import TokenLogprob
 from extract.confidence import Confidences, confidences
 from extract.errors import InputError
@@ -40,6 +41,8 @@ class Recipe:
     """Which prompt of the task: `json` for hosted models, `compact` or `tuned` for local ones."""
     mode: str = ""
     sampling: Sampling = field(default_factory=Sampling)
+    calibration: Calibration = field(default_factory=dict)
+    """Per record kind, from the model's probability of a record to the share that is right."""
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -109,7 +112,13 @@ class Recipe:
         self, content: str, shown: ShownPaper, tokens: Sequence[TokenLogprob] | None
     ) -> Confidences:
         """Return how sure the model was of the rows of an answer; empty where it did not say."""
-        return confidences(self.compact, content, shown, tokens) if self.compact else {}
+        if self.compact is None:
+            return {}
+        raw = confidences(self.compact, content, shown, tokens)
+        return {
+            kind: [calibrated(each, self.calibration.get(kind, ())) for each in sure]
+            for kind, sure in raw.items()
+        }
 
 
 def answer_rows(answer: BaseModel) -> dict[str, list[dict[str, Any]]]:

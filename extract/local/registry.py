@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -48,18 +48,29 @@ Source = HubSource | WheelSource
 
 @dataclass(frozen=True, slots=True)
 class RegisteredAdapter:
-    """A LoRA adapter for one task: one that ships with us, or one of the user's own."""
+    """A LoRA adapter for one task: one that ships with us, or one of the user's own.
+
+    `logit_bias` is added to the logits of tokens when it answers, as in the OpenAI protocol but by
+    their text; `calibration` is the file of its curves (`extract.calibration`), if it has any.
+    """
 
     file: str
     bytes: int
     sha256: str
     scale: float
     for_task: str
+    logit_bias: Mapping[str, float] = field(default_factory=dict)
+    calibration: str = ""
 
     @property
     def path(self) -> Path:
         """Where the adapter lies in the installed package."""
         return ADAPTERS / self.file
+
+    @property
+    def calibration_path(self) -> Path | None:
+        """Where its curves lie, None where it has none."""
+        return ADAPTERS / self.calibration if self.calibration else None
 
 
 @dataclass(frozen=True, slots=True)
