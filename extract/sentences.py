@@ -13,6 +13,7 @@ Not here: the title. It is sentence 0, and always whole.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 Span = tuple[int, int]
@@ -35,13 +36,19 @@ _ABBREVIATION = re.compile(
 
 def split_sentences(text: str) -> list[Span]:
     """Return the span of each sentence of *text*, in order; none for a blank text."""
+    return list(_split(text))
+
+
+# A text is split to be shown, to be grounded and to be stored, most often within one chunk of papers.
+@lru_cache(maxsize=1024)
+def _split(text: str) -> tuple[Span, ...]:
     spans: list[Span] = []
     for start, end in _blocks(text):
         if len(text) <= _LONGEST:
             spans.extend(_split_block(text, start, end))
         elif span := _trimmed(text, start, end):
             spans.append(span)
-    return _joined(text, [part for span in spans for part in _cut(text, span)])
+    return tuple(_joined(text, [part for span in spans for part in _cut(text, span)]))
 
 
 def _blocks(text: str) -> Iterator[Span]:
