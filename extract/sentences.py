@@ -39,7 +39,7 @@ def split_sentences(text: str) -> list[Span]:
     return list(_split(text))
 
 
-# A text is split to be shown, to be grounded and to be stored, most often within one chunk of papers.
+# A text is split to be shown, to be grounded and to be stored, mostly within one chunk of papers.
 @lru_cache(maxsize=1024)
 def _split(text: str) -> tuple[Span, ...]:
     spans: list[Span] = []
