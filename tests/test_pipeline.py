@@ -232,6 +232,17 @@ def test_a_paper_that_is_too_long_is_a_row_and_not_a_call(tmp_path: Path) -> Non
     assert [("failed", "too_long")] == rows(db, "select status, failure_class from completions")
 
 
+def test_a_paper_that_is_too_long_fails_once_for_each_task_and_model(tmp_path: Path) -> None:
+    """The failure of one does not take the place of the other's."""
+    db = tmp_path / "papers.duckdb"
+    feed = write_feed(tmp_path / "feed.jsonl", ("long", "Long", "word " * 50))
+    with StubModel() as server:
+        for task in ("facts", str(TRIALS), "facts"):
+            extract(server, db, feed, task=task, max_chars=100)
+
+    assert [("facts",), ("trials",)] == rows(db, "select task from completions order by task")
+
+
 def test_a_run_beside_another_is_refused(tmp_path: Path) -> None:
     """While one run holds the lock, a second one ends with exit code 5 and asks nothing."""
     db = tmp_path / "papers.duckdb"

@@ -125,14 +125,13 @@ class Database:
                 f"{self.path} was made by paperfacts {found.tool_version} and has been brought up"
                 f" to date; as it was: {backup}"
             )
-        self._make_tables(found)
+        if found.is_older or not self._is_ready(found):
+            self._make_tables(found)
         return notes
 
     def _make_tables(self, found: Found) -> None:
         """Make the tables that are not there, in one commit."""
         with connected(self.path) as connection:
-            if not found.is_older and self._is_ready(connection):
-                return
             connection.execute("begin")
             if found.is_older:
                 bring_up(connection, self.path, found)
@@ -163,16 +162,10 @@ class Database:
         if is_new:
             write_state(self.path, 0)
 
-    def _is_ready(self, connection: duckdb.DuckDBPyConnection) -> bool:
+    def _is_ready(self, found: Found) -> bool:
         """True where a run of this version made these very tables before."""
-        tables = connection.execute(
-            "select count(*) from duckdb_tables() where table_name in ('meta', 'task_kinds')"
-        ).fetchone()
-        if not tables or tables[0] != 2:
-            return False
-        stored = connection.execute("select task, kind, columns from task_kinds").fetchall()
         wanted = {(row["task"], row["kind"], row["columns"]) for row in self._kinds()}
-        return wanted <= set(stored)
+        return found.schema_version is not None and wanted <= found.kinds
 
     def _kinds(self) -> list[Row]:
         views = {"views": self.task.views, "tool": tool_version()}

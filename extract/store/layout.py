@@ -7,7 +7,7 @@ compares the two. A task's columns follow from the markers of its schema.
     current_extractions                                     which extraction of a paper counts
     history.TASK_KIND                                       every fact ever derived
     task_TASK.KIND, and KIND where it is free               views of the current, grounded facts
-    task_TASK.KIND_all                                      the same with the `missing` ones
+    task_TASK.KIND_all                                      the same with the `missing` and the doubtful ones
     history.TASK_gaps, task_TASK.gaps, and gaps             checked gaps, where a task has them
 
 Not here: connections (`connection`) and what is written when (`database`).
@@ -167,7 +167,9 @@ FACT: Columns = {
     "alignment": "VARCHAR",
     "reason": "VARCHAR",
     "evidence": "VARCHAR",
+    "probability": "DOUBLE",
     "confidence": "DOUBLE",
+    "doubtful": "BOOLEAN",
     "completion_key": "VARCHAR",
 }
 QUANTITY: Columns = {
@@ -200,6 +202,10 @@ SIDE_SPAN: Columns = {
     "end": "INTEGER",
     "alignment": "VARCHAR",
 }
+
+
+SHOWN = "alignment <> 'missing' and not coalesce(doubtful, false)"
+"""The facts that people query by default; the views that end in `_all` have the others too."""
 
 
 def identifier(name: str) -> str:
@@ -288,7 +294,7 @@ def task_statements(task: Task, claimed: dict[str, str]) -> list[str]:
         name = f"{schema}.{identifier(kind)}"
         if "alignment" in columns:
             statements.append(f"create or replace view {every} as {current}")
-            current = f"select * from {every} where alignment <> 'missing'"
+            current = f"select * from {every} where {SHOWN}"
         statements.append(f"create or replace view {name} as {current}")
         if claimed.get(kind, task.name) == task.name:
             statements.append(

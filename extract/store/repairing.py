@@ -84,7 +84,9 @@ class Repaired:
                 f"the last {self.lost_commits} commits that were confirmed are not in it: run the"
                 " same feed again"
             )
-        lines.append(f"{self.to} was written from {self.database} {self.used}, which was not touched")
+        lines.append(
+            f"{self.to} was written from {self.database} {self.used}, which was not touched"
+        )
         lines.append(f"next: paperfacts doctor {self.to}")
         return lines
 

@@ -87,6 +87,8 @@ def _append(path: Path, head: bytes, line: bytes) -> None:
             os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, whole)
+            if head:
+                path.unlink()
             raise
     finally:
         os.close(descriptor)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
-from extract.store.layout import history_table
+from extract.store.layout import SHOWN, history_table
 from extract.store.reading import literal, rows_of
 from extract.task import Task
 
@@ -61,7 +61,7 @@ def _statement(task: Task, where: str) -> str:
         union all
         select {number}, {literal(kind.name)}, f.paper_id, f.position, to_json(f)
         from {history_table(task.name, kind.name)} f
-        where f.alignment <> 'missing' and f.extraction_id in (select extraction_id from chosen)"""
+        where {SHOWN} and f.extraction_id in (select extraction_id from chosen)"""
         for number, kind in enumerate(task.kinds, 1)
     )
     # Of a text that has changed since, only the hash is left.

@@ -45,6 +45,8 @@ class Found:
     tool_version: str = ""
     flush_seq: int = 0
     columns: dict[str, Columns] = field(default_factory=dict)
+    kinds: frozenset[tuple[str, str, str]] = frozenset()
+    """The lists of the tasks whose tables it has: task, list, and its columns as JSON."""
 
     @property
     def is_older(self) -> bool:
@@ -72,7 +74,12 @@ def look(database: Path) -> Found:
         row = connection.execute(
             "select schema_version, tool_version, flush_seq from meta"
         ).fetchone()
-    return Found(row[0], row[1], row[2], columns) if row else Found(columns=columns)
+        if row is None:
+            return Found(columns=columns)
+        kinds: list[tuple[str, str, str]] = []
+        if {"task", "kind", "columns"} <= columns.get("task_kinds", {}).keys():
+            kinds = connection.execute("select task, kind, columns from task_kinds").fetchall()
+    return Found(row[0], row[1], row[2], columns, frozenset(kinds))
 
 
 def check(database: Path) -> tuple[Found, list[str]]:

@@ -56,7 +56,7 @@ def kill_once(arguments: list[str], db: Path, stub: Stub, tally: Tally) -> bool:
     )
     # A fifth of the moments lie in the start. The others count calls, whatever the machine does.
     if random.random() < 0.8:
-        until = before + random.randint(1, 30)
+        until = before + random.randint(1, 40)
         while len(stub.calls) < until and process.poll() is None:
             time.sleep(0.005)
     time.sleep(0.3 * random.random())
@@ -67,6 +67,8 @@ def kill_once(arguments: list[str], db: Path, stub: Stub, tally: Tally) -> bool:
     tally.kills += 1
     tally.at_work += len(stub.calls) > before
     check(db, stub, before, tally)
+    if tally.kills % 10 == 0:
+        print(f"\n{tally.kills} kills: {len(tally.stored)} stored, {len(stub.calls)} calls", end="")
     return True
 
 
@@ -114,7 +116,7 @@ def test_nothing_that_was_stored_is_lost_doubled_or_paid_for_again(
     feed = numbered_feed(tmp_path / "feed.jsonl", papers)
     db, unbroken = tmp_path / "killed.duckdb", tmp_path / "unbroken.duckdb"
     tally = Tally()
-    with stub_process(tmp_path / "calls", delay_s=0.04) as stub:
+    with stub_process(tmp_path / "calls", delay_s=0.12) as stub:
         while tally.kills < kills:
             if not kill_once(plain_run(feed, db, stub.url), db, stub, tally):
                 feed = numbered_feed(feed, papers := papers + papers // 4)
