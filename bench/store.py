@@ -1,6 +1,6 @@
 """What the database costs: a flush of 100 answers, reopening after a crash, the safe query.
 
-    python bench/store.py
+    python bench/store.py [TURNS]
 
 Prints medians in milliseconds, each beside a yardstick that was measured in the same run, turn by
 turn: raw DuckDB doing as little as the task allows. Nothing is asserted.
@@ -24,7 +24,7 @@ from extract.store.database import Batch, Database
 from extract.store.query import run_query
 from extract.tasks import load_task
 
-RUNS = 15
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 PAPERS = 100
 FACTS = 8
 QUERY = "select count(*) from claims"

@@ -79,7 +79,10 @@ def _open(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyCon
 
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+            connection = duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+            # It would be drawn into stdout, among the data, and is no option of opening.
+            connection.execute("set enable_progress_bar = false")
+            return connection
         except duckdb.Error as error:
             if "Could not set lock" in str(error) and time.monotonic() < deadline:
                 time.sleep(0.05)

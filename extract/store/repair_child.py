@@ -43,7 +43,9 @@ def connect(path: str, *, read_only: bool = False) -> Any:
     config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": "v1.4.0"
     }
-    return duckdb.connect(path, read_only=read_only, config=config)
+    connection = duckdb.connect(path, read_only=read_only, config=config)
+    connection.execute("set enable_progress_bar = false")  # stdout is for the answer
+    return connection
 
 
 def quoted(name: str) -> str:

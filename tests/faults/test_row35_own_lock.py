@@ -44,7 +44,7 @@ said = io.StringIO()
 commands = [
     ["sql", "select count(*) from results", "--db", db],
     ["show", "Net1", "--db", db],
-    ["export", "results", folder + "/out.parquet", "--db", db],
+    ["export", "results", "--to", folder + "/out.parquet", "--db", db],
     ["audit", "--db", db],
     ["doctor", db],
     ["repair", db],
