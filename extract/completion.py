@@ -1,6 +1,7 @@
 """What came back from a model: an answer, or a failure that is never mistaken for one.
 
 Both are values. A failed paper is a row with a class and a reason; an empty list is an answer.
+What is asked in a batch is `Waiting` until it is one of the two.
 
 Not here: how either is obtained (`extract.asking`) or kept (`extract.store`).
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 FailureClass = Literal[
@@ -59,6 +61,30 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Dollars that calls cost: `price` for those that said their tokens.
+
+    `unsettled` is the most that `unknown_calls` can have cost, which ended without saying so.
+    """
+
+    price: Decimal = Decimal(0)
+    unsettled: Decimal = Decimal(0)
+    unknown_calls: int = 0
+
+    @property
+    def at_most(self) -> Decimal:
+        """The most that it can have cost."""
+        return self.price + self.unsettled
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.price + other.price,
+            self.unsettled + other.unsettled,
+            self.unknown_calls + other.unknown_calls,
+        )
+
+
+@dataclass(frozen=True)
 class Heard:
     """One reply as the model gave it; `problem` is what ruled it out before its text was read."""
 
@@ -85,6 +111,8 @@ class Completion:
     http_status: int | None = None
     token_logprobs: tuple[TokenLogprob, ...] | None = None
     heard: tuple[Heard, ...] = ()
+    spent: Spent | None = None
+    """None where the model's price is not known."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +131,13 @@ class Failure:
     """True where asking again later may succeed: a rerun tries it again by itself."""
     heard: tuple[Heard, ...] = ()
     """The replies that were read, none of which was accepted."""
+    spent: Spent | None = None
+    """None where the model's price is not known."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Neither an answer nor a failure yet: the paper is asked in a batch."""
 
 
 def token_logprob(token: Mapping[str, Any]) -> TokenLogprob:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -27,12 +27,14 @@ from extract.asking.fault import Fault
 from extract.asking.gate import Clock, Gate, Sleep
 from extract.asking.mapping import mapped
 from extract.asking.policy import Tally, backoff_s, retrying
+from extract.asking.purse import Purse, bound_of
 from extract.asking.question import Question, question_of
 from extract.asking.reask import reasked
 from extract.asking.reply import Reply
 from extract.asking.words import shown_words
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Heard
 from extract.errors import ModelError
+from extract.money.errors import BudgetReached
 from extract.request import Request
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class Asker:
     """Asks one model; an async context manager that owns its client, gate and breaker.
 
     `calls` counts the calls that were made, retries and re-asks too. `notes` says in words what
-    was changed on the way, for the report.
+    was changed on the way, for the report. A *purse* reserves money before each of them.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Asker:
         endpoint: Endpoint,
         limits: Limits = Limits(),  # noqa: B008  # frozen
         *,
+        purse: Purse | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -65,6 +68,7 @@ class Asker:
         self.limits = limits
         self.calls = 0
         self.notes: list[str] = []
+        self._purse = purse
         self._clock = clock
         self._sleep = sleep
         self._gate = Gate(limits.concurrency, limits.breaker, clock=clock, sleep=sleep)
@@ -105,6 +109,9 @@ class Asker:
                 asked = await self._answer(request, validate, answer_model, tally)
             except Fault as error:
                 fault = error
+            except BudgetReached as reached:
+                reached.usage, reached.spent = tally.usage(), tally.spent
+                raise
             else:
                 self._gate.answered()
                 return asked
@@ -144,6 +151,25 @@ class Asker:
         raise AssertionError("unreachable: the policy returns or raises")
 
     async def _call(self, line: Line, question: Question, tally: Tally) -> Reply:
+        """Make one call, paid for from the purse where there is one."""
+        if self._purse is None:
+            return await self._timed(line, question, tally)
+        asked_at = self._clock()
+        hold = await self._purse.reserve(bound_of(question, line))
+        tally.started += self._clock() - asked_at  # waiting for money is not the provider's time
+        sent, counted, unbilled = tally.sent, len(tally.counted), 0
+        try:
+            return await self._timed(line, question, tally)
+        except Fault as fault:
+            unbilled = not fault.may_be_billed
+            raise
+        finally:
+            # In any case: a call that is cancelled, by a signal too, may have been billed.
+            known = tally.counted[counted:]
+            unknown = max(0, tally.sent - sent - len(known) - unbilled)
+            tally.add_spent(self._purse.settle(hold, known, unknown))
+
+    async def _timed(self, line: Line, question: Question, tally: Tally) -> Reply:
         """Make one call within what is left of the paper's time, and count it."""
         async with self._gate.room():
             called_at, calls_before = self._clock(), tally.calls
@@ -181,7 +207,9 @@ class Asker:
             self._gate.shut(fault.stops)
             raise fault.stops from fault.__cause__
         self._gate.failed(fault)
-        return fault.as_failure(tally.usage(), tuple(tally.heard))
+        return replace(
+            fault.as_failure(tally.usage(), tuple(tally.heard)), spent=tally.spent
+        )
 
     def _completion(self, reply: Reply, text: str, is_repaired: bool, tally: Tally) -> Completion:
         """Return the completion of a reply that was accepted."""
@@ -196,6 +224,7 @@ class Asker:
             http_status=reply.http_status,
             token_logprobs=reply.token_logprobs,
             heard=tuple(tally.heard),
+            spent=tally.spent,
         )
 
     def _open(self) -> Line:

@@ -24,6 +24,7 @@ async def call(line: Line, question: Question, tally: Tally, limit_s: float) -> 
         async with asyncio.timeout(limit_s):
             if line.is_wrapped:
                 return await ask_wrapped(line, question, tally)
+            tally.count_sent()
             received = await _post(line, question)
     except TimeoutError:
         fault = late(line.endpoint, limit_s)

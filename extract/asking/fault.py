@@ -38,6 +38,20 @@ class Fault(Exception):
     request_id: str | None = None
     excerpt: str | None = None
     is_transient: bool = field(default=False)
+    was_sent: bool = True
+    """False where nobody was reached: such a call cannot be billed."""
+
+    @property
+    def may_be_billed(self) -> bool:
+        """True unless the provider refused the request before it read it, or never had it.
+
+        A request that a filter refused may be billed, and so may one that the provider was slow
+        to answer or failed at.
+        """
+        if not self.was_sent:
+            return False
+        is_refusal = self.http_status is not None and 300 <= self.http_status < 500
+        return not is_refusal or self.failure_class in ("filtered", "server_error")
 
     def __str__(self) -> str:
         return self.message

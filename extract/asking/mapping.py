@@ -102,7 +102,9 @@ def _fault(meaning: str, words: str, endpoint: Endpoint) -> Fault:
         return Fault("timeout", message, tries=2, is_the_providers=True, is_transient=True)
     if meaning == "crowded":
         message = "no connection was free in time"
-        return Fault("transport", message, tries=5, wants_fewer=True, is_transient=True)
+        return Fault(
+            "transport", message, tries=5, wants_fewer=True, is_transient=True, was_sent=False
+        )
     if meaning == "unreachable":
         return Fault(
             "transport",
@@ -115,6 +117,7 @@ def _fault(meaning: str, words: str, endpoint: Endpoint) -> Fault:
             stops_only_first=True,
             is_the_providers=True,
             is_transient=True,
+            was_sent=False,
         )
     if meaning in ("setup", "key"):
         return _unusable(words, endpoint, is_key=meaning == "key" or "_KEY" in words)
@@ -137,7 +140,7 @@ def _unusable(words: str, endpoint: Endpoint, *, is_key: bool) -> Fault:
         f"{endpoint.place} cannot be called: {words}",
         hint=f"Check the model's name, the base URL and {endpoint.key_variable}.",
     )
-    return Fault("bad_request", str(stops), stops=stops)
+    return Fault("bad_request", str(stops), stops=stops, was_sent=False)
 
 
 def _meaning(links: list[BaseException]) -> tuple[str | None, BaseException]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from extract.asking.endpoint import Limits
 from extract.asking.fault import Fault
 from extract.asking.gate import Clock, Sleep
-from extract.completion import Heard, Usage
+from extract.asking.purse import Counted
+from extract.completion import Heard, Spent, Usage
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
@@ -27,10 +28,17 @@ MAX_RATE_LIMIT_BACKOFF_S = 60.0
 
 @dataclass
 class Tally:
-    """What one paper has cost so far, over all attempts and re-asks."""
+    """What one paper has cost so far, over all attempts and re-asks.
+
+    `sent` counts the requests that went out, and `counted` has the tokens of those whose answer
+    said them. `spent` stays None where no price is known.
+    """
 
     started: float
     calls: int = 0
+    sent: int = 0
+    counted: list[Counted] = field(default_factory=list)
+    spent: Spent | None = None
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
@@ -42,11 +50,26 @@ class Tally:
         usage = document.get("usage")
         if not isinstance(usage, dict):
             return
-        self.input_tokens += _count(usage, "prompt_tokens", "input_tokens")
-        self.output_tokens += _count(usage, "completion_tokens", "output_tokens")
         details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-        if isinstance(details, dict):
-            self.cached_tokens += _count(details, "cached_tokens")
+        counted = Counted(
+            input_tokens=_count(usage, "prompt_tokens", "input_tokens"),
+            cached_tokens=_count(details, "cached_tokens") if isinstance(details, dict) else 0,
+            output_tokens=_count(usage, "completion_tokens", "output_tokens"),
+        )
+        self.input_tokens += counted.input_tokens
+        self.output_tokens += counted.output_tokens
+        self.cached_tokens += counted.cached_tokens
+        if counted.input_tokens:  # no request is free of tokens: without them nothing was said
+            self.counted.append(counted)
+
+    def count_sent(self) -> None:
+        """Count a request that goes out."""
+        self.sent += 1
+
+    def add_spent(self, spent: Spent | None) -> None:
+        """Count what an attempt cost."""
+        if spent is not None:
+            self.spent = (self.spent or Spent()) + spent
 
     def usage(self) -> Usage:
         """Return the cost as the value that is stored."""

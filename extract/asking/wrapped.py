@@ -32,6 +32,7 @@ async def ask_wrapped(line: Line, question: Question, tally: Tally) -> Reply:
         )
     usages: list[dict[str, Any]] = []
     hooks = Hooks()
+    hooks.on("completion:kwargs", lambda *_, **__: tally.count_sent())
     # Taken at once: instructor writes the running total into the response afterwards.
     hooks.on("completion:response", lambda response: usages.append(_usage_of(response)))
     options = {name: value for name, value in question.body.items() if name != "model"}
