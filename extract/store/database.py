@@ -268,9 +268,16 @@ class Database:
 
     def write_run(self, row: Row) -> None:
         """Write or replace the row of a run."""
+        self._write_row("runs", row)
+
+    def write_spending(self, row: Row) -> None:
+        """Write or replace what a run can have spent; it is on the disk when this returns."""
+        self._write_row("spending", row)
+
+    def _write_row(self, table: str, row: Row) -> None:
         with connected(self.path) as connection:
             connection.execute("begin")
-            _put(connection, "runs", [row], "or replace")
+            _put(connection, table, [row], "or replace")
             flush_seq = _commit(connection)
         write_state(self.path, flush_seq)
 

@@ -4,6 +4,7 @@ People query the views; the tables keep history. `docs/tables.md` documents both
 compares the two. A task's columns follow from the markers of its schema.
 
     papers completions extractions runs mentions metrics    tables of every database
+    spending                                                what runs with a budget may have spent
     current_extractions                                     which extraction of a paper counts
     history.TASK_KIND                                       every fact ever derived
     task_TASK.KIND, and KIND where it is free               views of the current, grounded facts
@@ -62,6 +63,8 @@ COMPLETIONS: Columns = {
     "input_tokens": "BIGINT",
     "output_tokens": "BIGINT",
     "cached_tokens": "BIGINT",
+    "price": "DOUBLE",
+    "price_at_most": "DOUBLE",
     "latency_s": "DOUBLE",
     "token_logprobs": "VARCHAR",
     "run_id": "VARCHAR",
@@ -103,7 +106,18 @@ RUNS: Columns = {
     "output_tokens": "BIGINT",
     "cached_tokens": "BIGINT",
     "price": "DOUBLE",
+    "price_at_most": "DOUBLE",
+    "price_per_paper": "DOUBLE",
+    "price_per_fact": "DOUBLE",
     "probe": "VARCHAR",
+}
+SPENDING: Columns = {
+    "run_id": "VARCHAR",
+    "budget": "DOUBLE",
+    "at_most": "DOUBLE",
+    "price": "DOUBLE",
+    "is_settled": "BOOLEAN",
+    "updated_at": "TIMESTAMP",
 }
 PROBES: Columns = {
     "probe_id": "VARCHAR",
@@ -150,6 +164,7 @@ TABLES: dict[str, tuple[Columns, str]] = {
     "extractions": (EXTRACTIONS, "extraction_id"),
     "current_extractions": (CURRENT, "task, paper_id"),
     "runs": (RUNS, "run_id"),
+    "spending": (SPENDING, "run_id"),
     "probes": (PROBES, "probe_id"),
     "mentions": (MENTIONS, ""),
     "metrics": (METRICS, "metric_name"),

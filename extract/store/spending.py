@@ -1,0 +1,114 @@
+"""What runs spent, as the database has it: for budgets, and for estimates.
+
+A run with a budget keeps a row in `spending` that is never less than what it has spent, written
+before its calls. A run without one has its price in `runs`, once it has ended, and in its
+completions before that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from extract.store.connection import connected
+from extract.store.database import now
+from extract.store.layout import TABLES
+from extract.store.versions import look
+
+SAMPLE = 2000
+"""So many past papers tell what the next ones will cost."""
+
+_SPENT = """
+with stored as (
+    select run_id, sum(price_at_most) as at_most from completions group by run_id
+)
+select coalesce(s.at_most, r.price_at_most, c.at_most), coalesce(r.calls, 0) > 0
+from runs r
+full join spending s using (run_id)
+left join stored c on c.run_id = coalesce(r.run_id, s.run_id)
+"""
+_PAST = """
+select
+    len(request) as request_chars,
+    len(json_extract_string(request, '$.messages[#-1].content')) as paper_chars,
+    input_tokens, cached_tokens, output_tokens, calls
+from completions
+where model = $model and model_id = $model_id and task = $task and wire = $wire
+    and prompt_version = $prompt_version and task_version = $task_version
+    and calls > 0 and input_tokens > 0 and request is not null
+order by created_at desc
+limit $sample
+"""
+
+
+@dataclass(frozen=True)
+class SpentBefore:
+    """What the runs of a database cost at most; `unpriced` are those whose price is unknown."""
+
+    at_most: Decimal = Decimal(0)
+    unpriced: int = 0
+
+
+@dataclass(frozen=True)
+class PastPaper:
+    """What asking about one paper took, with its retries and re-asks."""
+
+    request_chars: int
+    paper_chars: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    calls: int
+
+
+def spent_before(database: Path) -> SpentBefore:
+    """Return what all runs on *database* cost so far; nothing where there is none."""
+    if not _has(database, "spending", "runs", "completions"):
+        return SpentBefore()
+    with connected(database, read_only=True) as connection:
+        rows = connection.execute(_SPENT).fetchall()
+    return SpentBefore(
+        at_most=sum((Decimal(row[0]) for row in rows if row[0] is not None), Decimal(0)),
+        unpriced=sum(row[0] is None and row[1] for row in rows),
+    )
+
+
+def past_papers(database: Path, asked: Mapping[str, str]) -> list[PastPaper]:
+    """Return the newest papers that were asked in the same way; *asked* names model and prompt."""
+    if not _has(database, "completions"):
+        return []
+    with connected(database, read_only=True) as connection:
+        rows = connection.execute(_PAST, {**asked, "sample": SAMPLE}).fetchall()
+    return [PastPaper(*(int(value or 0) for value in row)) for row in rows]
+
+
+def spending_row(
+    run_id: str, budget: Decimal, at_most: Decimal, price: Decimal, *, is_settled: bool
+) -> dict[str, Any]:
+    """Return the row of a run; what it can have spent is rounded up where a column is too short."""
+    return {
+        "run_id": run_id,
+        "budget": float(budget),
+        "at_most": rounded_up(at_most),
+        "price": float(price),
+        "is_settled": is_settled,
+        "updated_at": now(),
+    }
+
+
+def rounded_up(amount: Decimal) -> float:
+    """Return the least float that is no less than *amount*."""
+    number = float(amount)
+    return number if Decimal(number) >= amount else math.nextafter(number, math.inf)
+
+
+def _has(database: Path, *tables: str) -> bool:
+    """Say whether *database* is there with all columns of these tables."""
+    if not database.exists():
+        return False
+    found = look(database).columns
+    return all(TABLES[name][0].keys() <= found.get(name, {}).keys() for name in tables)
