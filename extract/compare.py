@@ -28,7 +28,8 @@ Outcome = Literal["same", "moved", "changed", "lost", "new"]
 
 OUTCOMES: tuple[Outcome, ...] = ("same", "moved", "changed", "lost", "new")
 BOOKKEEPING = frozenset(
-    "fact_id extraction_id paper_id position completion_key reason confidence".split()
+    "fact_id extraction_id paper_id position completion_key reason "
+    "probability confidence doubtful".split()
 )
 """Columns that say where a row came from, and nothing about the fact."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel
 
@@ -29,7 +30,12 @@ def derive(
     *answer* is the validated answer where the caller has it.
     """
     rows = answer_rows(answer or recipe.answer(content, shown))
-    sure = recipe.confidences(content, shown, tokens)
+    sure = recipe.probabilities(content, shown, tokens)
     if example_values is None:
         example_values = recipe.prompt.example_values
-    return ground(recipe.task, rows, text, example_values, sure)
+    grounded = ground(recipe.task, rows, text, example_values, sure)
+    facts = tuple(
+        replace(fact, confidence=recipe.confidence(fact.kind, fact.probability))
+        for fact in grounded.facts
+    )
+    return replace(grounded, facts=facts)

@@ -191,5 +191,5 @@ def _add_row(
             f"{place}: a row of an unknown table",
             hint=f"Call the file after its table: {', '.join(k.name for k in task.kinds)}.",
         )
-    if entry.get("alignment") != "missing":
+    if entry.get("alignment") != "missing" and not entry.get("doubtful"):
         paper.setdefault(file.stem, []).append(entry)

@@ -29,8 +29,14 @@ from extract.gaps import GapCheck, check_gaps
 from extract.taken import Taken
 from extract.task import RecordKind, Task, TaskField
 
-DERIVATION = "d2"
+DERIVATION = "d3"
 """Changes whenever the same answer would give other facts: stored answers are derived again."""
+
+DOUBTFUL = 0.3
+"""Records of a lower confidence are kept, and left out of the views that people query by default.
+
+Half of the F1 that the lists of names reach: leaving out what is less sure than half of F1, and
+no more, is what makes F1 largest (Lipton, Elkan and Naryanaswamy 2014)."""
 
 Row = Mapping[str, Any]
 
@@ -54,8 +60,20 @@ class Fact:
     columns: dict[str, Any] = field(default_factory=dict)
     refs: dict[str, tuple[str, int] | None] = field(default_factory=dict)
     """For each reference: the kind and position of the record it names, None where unknown."""
-    confidence: float | None = None
+    probability: float | None = None
     """The model's own probability of the record, where its answer came with probabilities."""
+    confidence: float | None = None
+    """The share of records of this probability that are right, where that was measured."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True where the record is more likely wrong than worth having."""
+        return self.confidence is not None and self.confidence < DOUBTFUL
+
+    @property
+    def is_shown(self) -> bool:
+        """True where the views that people query by default have it."""
+        return self.alignment != "missing" and not self.is_doubtful
 
 
 @dataclass(frozen=True)
@@ -93,11 +111,11 @@ def ground(
     answer: Mapping[str, Sequence[Row]],
     text: PaperText,
     example_values: frozenset[str] = frozenset(),
-    confidence: Mapping[str, Sequence[float]] | None = None,
+    probabilities: Mapping[str, Sequence[float]] | None = None,
 ) -> Grounded:
     """Tie *answer* to *text*; *example_values* are those of the prompt's own examples.
 
-    *confidence* has a probability for every row of the lists that it has.
+    *probabilities* has one for every row of the lists that it has.
     """
     facts: list[Fact] = []
     found: list[MentionRow] = []
@@ -106,14 +124,14 @@ def ground(
     order = sorted(task.kinds, key=lambda kind: kind.per is not None)
     for kind in order:
         rows = [dict(row) for row in answer.get(kind.name, ())]
-        sure = (confidence or {}).get(kind.name, ())
+        sure = (probabilities or {}).get(kind.name, ())
         if kind.per is None and (key := kind.first("verbatim")):
             rows, names[kind.name], at = _joined(kind, key, rows, text)
             sure = _surest(sure, at)
             found += _mentions(kind, key, rows, text)
         placed = _facts(kind, rows, text, names)
         if len(sure) == len(rows):
-            placed = (replace(fact, confidence=sure[fact.position]) for fact in placed)
+            placed = (replace(fact, probability=sure[fact.position]) for fact in placed)
         facts += [_unless_leaked(fact, kind, example_values) for fact in placed]
     return Grounded(tuple(facts), tuple(found), *_gaps(task, facts))
 

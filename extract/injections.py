@@ -196,7 +196,7 @@ def shown_facts(task: Task, grounded: Grounded) -> Answer:
     """Return what the views show of an answer: its fields and typed numbers, without `missing`."""
     rows: dict[str, list[dict[str, Any]]] = {kind.name: [] for kind in task.kinds}
     for fact in grounded.facts:
-        if fact.alignment == "missing":
+        if not fact.is_shown:
             continue
         kind = task.kind(fact.kind)
         names = {f.name for f in kind.fields if f.type != "sentence"}

@@ -19,8 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.completion import Failure, TokenLogprob
-from extract.deriving import derive
+from extract.completion import Failure, Waiting
 from extract.errors import PaperfactsError
 from extract.feeds import Feed, read_feed
 from extract.grounding import DERIVATION, digest
@@ -30,8 +29,9 @@ from extract.models import Model
 from extract.papers import Paper
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
-from extract.rows import answered_row, fact_rows, failed_row, paper_row, request_row, run_row
+from extract.rows import paper_row, run_row
 from extract.session import LiveSession, Session
+from extract.settling import Settling
 from extract.signals import Signals
 from extract.store.database import Batch, Database, now
 from extract.store.lock import run_lock
@@ -126,6 +126,7 @@ class _Run:
         self.options, self.model, self.feed, self.database = options, model, feed, database
         self.report, self.watch, self.open_session = report, watch, open_session
         self.recipe = model.recipe
+        self.settling = Settling(model.recipe, report)
         self.began = time.monotonic()
         self.started_at = now()
         self.has_row = False
@@ -215,7 +216,7 @@ class _Run:
             known = stored.get(todo.key)
             is_answered = known is not None and known["status"] == "ok"
             batch = (
-                self._ground(todo, known["content"], known["token_logprobs"])
+                self.settling.grounded(todo, known["content"], known["token_logprobs"])
                 if known and is_answered
                 else None
             )
@@ -271,53 +272,21 @@ class _Run:
         self.writer.check()
         todo = group[0]
         outcome = await session.ask(todo)
+        if isinstance(outcome, Waiting):
+            self.report.waiting += len(group)
+            self.watch(self.report)
+            return
         self.report.add_usage(outcome.usage)
         if isinstance(outcome, Failure):
             for each in group:
                 self._fail(each.paper, each.key, each.request, outcome)
         else:
-            answer = self.recipe.answer_text(outcome.content, todo.shown)
-            row = self._request_row(todo.key, todo.request) | answered_row(outcome, answer)
-            # One batch: an answer and its facts are committed together or not at all.
-            batch = Batch(completions=[row])
-            for each in group:
-                batch.add(self._ground(each, outcome.content, outcome.token_logprobs) or Batch())
-            self.writer.put(batch)
-            self.report.asked += len(group)
+            self.writer.put(self.settling.answered(group, outcome))
         self.watch(self.report)
-
-    def _ground(
-        self, todo: Todo, content: str, tokens: Sequence[TokenLogprob] | None
-    ) -> Batch | None:
-        """Return the rows of one answer's facts; None where the answer is no answer now."""
-        try:
-            grounded = derive(self.recipe, content, tokens, todo.shown, todo.text)
-        except ValueError:
-            return None
-        extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)
-        batch = Batch(
-            current=[
-                {
-                    "task": self.recipe.task.name,
-                    "paper_id": todo.paper.paper_id,
-                    "extraction_id": extraction,
-                }
-            ]
-        )
-        batch.add(fact_rows(todo, grounded, extraction, self.recipe.ask_id, self.report.run_id))
-        for fact in grounded.facts:
-            counter = self.report.missing if fact.alignment == "missing" else self.report.facts
-            counter[fact.kind] += 1
-        return batch
 
     def _fail(self, paper: Paper, key: str, request: Request | None, failure: Failure) -> None:
         """Keep a failure as a row, and list it in the report."""
-        self.report.failed.append(FailedPaper(paper.paper_id, paper.title, failure))
-        row = self._request_row(key, request) | failed_row(failure)
-        self.writer.put(Batch(completions=[row]))
-
-    def _request_row(self, key: str, request: Request | None) -> dict[str, Any]:
-        return request_row(key, request, self.recipe, self.report.run_id)
+        self.writer.put(self.settling.failed(paper, key, request, failure))
 
     def _row(self, state: str, code: int | None) -> dict[str, Any]:
         return run_row(self.report, self.started_at, self.feed.problems.total, state, code)

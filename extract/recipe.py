@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from extract.calibration import Calibration, calibrated
 from extract.completion import TokenLogprob
-from extract.confidence import Confidences, confidences
 from extract.errors import InputError
 from extract.grammar import compact_grammar
+from extract.probability import Probabilities, probabilities
 from extract.prompting import Prompt, read_prompt
 from extract.request import KEY_RECIPE, Request, Sampling
 from extract.shown import ShownPaper
@@ -108,17 +108,16 @@ class Recipe:
         except ValueError:
             return None
 
-    def confidences(
+    def probabilities(
         self, content: str, shown: ShownPaper, tokens: Sequence[TokenLogprob] | None
-    ) -> Confidences:
+    ) -> Probabilities:
         """Return how sure the model was of the rows of an answer; empty where it did not say."""
-        if self.compact is None:
-            return {}
-        raw = confidences(self.compact, content, shown, tokens)
-        return {
-            kind: [calibrated(each, self.calibration.get(kind, ())) for each in sure]
-            for kind, sure in raw.items()
-        }
+        return probabilities(self.compact, content, shown, tokens) if self.compact else {}
+
+    def confidence(self, kind: str, probability: float | None) -> float | None:
+        """Return the share of such records that are right; None where it was not measured."""
+        curve = self.calibration.get(kind)
+        return calibrated(probability, curve) if curve and probability is not None else None
 
 
 def answer_rows(answer: BaseModel) -> dict[str, list[dict[str, Any]]]:

@@ -38,7 +38,8 @@ from extract.todo import Todo
 Rows = Mapping[str, list[dict[str, Any]]]
 
 _SAME_BY_MAKING = frozenset({"extraction_id", "paper_id", "completion_key"})
-_CONFIDENCE_DIGITS = 9
+_FROM_EXPONENTIALS = frozenset({"probability", "confidence"})
+_DIGITS = 9
 """Exponentials of two machines may differ behind these."""
 
 
@@ -241,9 +242,10 @@ def _as_stored(task: Task, batch: Batch) -> Rows:
 def _stable(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows without the digits that depend on the machine."""
     return [
-        {**row, "confidence": round(row["confidence"], _CONFIDENCE_DIGITS)}
-        if row.get("confidence") is not None
-        else dict(row)
+        {
+            name: round(value, _DIGITS) if name in _FROM_EXPONENTIALS and value else value
+            for name, value in row.items()
+        }
         for row in rows
     ]
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from extract.completion import Failure, Usage
+from extract.grounding import Fact
 
 NEXT_STEP = {
     "truncated": "the answer was longer than the model's limit; try another model",
@@ -42,7 +43,8 @@ class FailedPaper:
 
 @dataclass
 class RunReport:
-    """The figures of one run. `facts` counts grounded ones by kind, `missing` the others.
+    """The figures of one run. `facts` counts those that the views show by kind, `doubtful` those
+    that are left out as unsure, `missing` those that are not in the text.
 
     `problems` are the first of the feed, `problem_counts` counts all of them by reason.
     `cached_facts` and `cached_missing` are those of the papers that were done before.
@@ -58,11 +60,14 @@ class RunReport:
     """True once `papers` is the whole feed: feeds are read as the run goes on."""
     cached: int = 0
     asked: int = 0
+    waiting: int = 0
+    """Papers whose answers come with a batch."""
     problems: list[dict[str, Any]] = field(default_factory=list)
     problem_counts: dict[str, int] = field(default_factory=dict)
     failed: list[FailedPaper] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
+    doubtful: Counter[str] = field(default_factory=Counter)
     cached_facts: int = 0
     cached_missing: int = 0
     min_grounded: float | None = None
@@ -76,6 +81,15 @@ class RunReport:
     notes: list[str] = field(default_factory=list)
     total: int | None = None
 
+    def count(self, fact: Fact) -> None:
+        """Count a fact of this run as one that is shown, doubtful, or not in the text."""
+        if fact.is_shown:
+            self.facts[fact.kind] += 1
+        elif fact.is_doubtful:
+            self.doubtful[fact.kind] += 1
+        else:
+            self.missing[fact.kind] += 1
+
     def add_usage(self, usage: Usage) -> None:
         """Count the tokens and calls of one paper."""
         self.usage += usage
@@ -83,12 +97,13 @@ class RunReport:
     @property
     def all_facts(self) -> int:
         """How many facts the papers of this run state, those not found in the text included."""
-        return self.facts.total() + self.missing.total() + self.cached_facts + self.cached_missing
+        grounded = self.facts.total() + self.doubtful.total() + self.cached_facts
+        return grounded + self.missing.total() + self.cached_missing
 
     @property
     def grounded_share(self) -> float | None:
         """The share of the facts that stand in the text; None where there is no fact."""
-        grounded = self.facts.total() + self.cached_facts
+        grounded = self.facts.total() + self.doubtful.total() + self.cached_facts
         return grounded / self.all_facts if self.all_facts else None
 
     @property
@@ -114,7 +129,9 @@ class RunReport:
             "papers": self.papers,
             "cached": self.cached,
             "asked": self.asked,
+            "waiting": self.waiting,
             "facts": dict(self.facts),
+            "doubtful": dict(self.doubtful),
             "ungrounded": dict(self.missing),
             "grounded_share": self.grounded_share,
             "min_grounded": self.min_grounded,

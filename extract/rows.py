@@ -65,7 +65,9 @@ def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_
                 "alignment": fact.alignment,
                 "reason": fact.reason,
                 "evidence": fact.evidence,
+                "probability": fact.probability,
                 "confidence": fact.confidence,
+                "doubtful": fact.is_doubtful,
                 "completion_key": todo.key,
                 **columns,
             }

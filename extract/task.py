@@ -37,7 +37,7 @@ Per = Literal["sentence", "quantity"]
 
 RESERVED = frozenset(
     "fact_id extraction_id paper_id completion_key position evidence span_start span_end "
-    "alignment confidence reason".split()
+    "alignment confidence doubtful probability reason".split()
 )
 
 

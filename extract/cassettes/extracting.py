@@ -92,7 +92,7 @@ def facts_of(todo: Todo, completion: Completion, recipe: Recipe) -> dict[str, An
         Counter(fact.kind for fact in grounded.facts if fact.alignment == "missing")
     )
     for fact in grounded.facts:
-        if fact.alignment == "missing":
+        if not fact.is_shown:
             continue
         paper[fact.kind].append(
             {

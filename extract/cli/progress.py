@@ -108,6 +108,9 @@ def summary_lines(report: RunReport) -> list[str]:
     if report.facts:
         counts = ", ".join(f"{count} {kind}" for kind, count in report.facts.items())
         lines.append(f"facts: {counts}")
+    if report.doubtful:
+        counts = ", ".join(f"{count} {kind}" for kind, count in report.doubtful.items())
+        lines.append(f"doubtful (kept, left out of the views): {counts}")
     if report.missing:
         counts = ", ".join(f"{count} {kind}" for kind, count in report.missing.items())
         lines.append(f"not found in the text (kept, left out of the views): {counts}")

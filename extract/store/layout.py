@@ -8,7 +8,7 @@ compares the two. A task's columns follow from the markers of its schema.
     current_extractions                                     which extraction of a paper counts
     history.TASK_KIND                                       every fact ever derived
     task_TASK.KIND, and KIND where it is free               views of the current, grounded facts
-    task_TASK.KIND_all                                      the same with the `missing` and the doubtful ones
+    task_TASK.KIND_all                                      those, the missing and the doubtful ones
     history.TASK_gaps, task_TASK.gaps, and gaps             checked gaps, where a task has them
 
 Not here: connections (`connection`) and what is written when (`database`).

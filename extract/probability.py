@@ -2,12 +2,11 @@
 
 Local models write the compact form of `extract.wire`, where a record's existence hangs on few
 tokens: the letter after a number or a sentence in a walk, and in other lists the opening of the
-row and its name. A confidence is the probability that the record is there, between 0 and 1, as
+row and its name. What comes out is the probability that the record is there, between 0 and 1, as
 the model sees it before the grammar cuts anything off: walks are exact up to the alternatives
 that were returned, rows are the product over the opening and the key.
 
-These are raw probabilities. How often a record of a given confidence is right is another
-matter (docs/embedded.md).
+How often a record of a given probability is right is another matter (`extract.calibration`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from extract.completion import TokenLogprob
 from extract.shown import ShownPaper
 from extract.wire import NONE, SOME, CompactKind, CompactWire
 
-Confidences = Mapping[str, Sequence[float]]
+Probabilities = Mapping[str, Sequence[float]]
 
 _LABEL = re.compile(r"\d+([a-z])")
 
@@ -64,10 +63,10 @@ def _as_bytes(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
-def confidences(
+def probabilities(
     wire: CompactWire, content: str, shown: ShownPaper, tokens: Sequence[TokenLogprob] | None
-) -> Confidences:
-    """Return the confidence of every record that `wire.decode` gives, in its order.
+) -> Probabilities:
+    """Return the probability of every record that `wire.decode` gives, in its order.
 
     *content* is an answer that decodes, *tokens* are those of its
     `Completion`. Empty where the model gave none, or where they do not spell *content*.
@@ -90,7 +89,7 @@ def confidences(
 
 
 def _of_labels(compact: CompactKind, placed: _Tokens, start: int, end: int) -> Iterator[float]:
-    """Yield the confidence of every sentence that is labelled."""
+    """Yield the probability of every sentence that is labelled."""
     codes = set(compact.codes[compact.fields[0].name].values())
     for label in _LABEL.finditer(placed.content, start, end):
         if label[1] != NONE:
@@ -100,7 +99,7 @@ def _of_labels(compact: CompactKind, placed: _Tokens, start: int, end: int) -> I
 def _of_rows(
     compact: CompactKind, placed: _Tokens, raw: Sequence[Sequence[Any]], start: int
 ) -> Iterator[float]:
-    """Yield the confidence of every row of a list that begins at *start*."""
+    """Yield the probability of every row of a list that begins at *start*."""
     at = start
     for row in raw:
         opening = placed.content.index("[", at + 1)
