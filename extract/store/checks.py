@@ -124,8 +124,10 @@ def _version(db: Path) -> Check:
 
 def _commits(db: Path) -> Check:
     """The file has all commits that were confirmed."""
-    [row] = rows_of(db, "select flush_seq from meta")
-    has, known = row["flush_seq"], read_state(db)
+    rows = rows_of(db, "select flush_seq from meta")
+    if not rows:
+        return Check("commits", "wrong", "nothing says how many there were", _repair(db))
+    has, known = rows[0]["flush_seq"], read_state(db)
     if known is None and has:
         return Check("commits", "note", f"{has}; {db.name}.state, which confirms them, is missing")
     if known is not None and has < known:
