@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from extract.papers import Paper
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
 from extract.rows import paper_row, run_row
-from extract.session import LiveSession, Session
+from extract.session import LaterSession, LiveSession
 from extract.settling import Settling
 from extract.signals import Signals
 from extract.store.database import Batch, Database, now
@@ -72,7 +72,7 @@ class Stopped(PaperfactsError):
 
 
 Watch = Callable[[RunReport], None]
-OpenSession = Callable[[], AbstractAsyncContextManager[Session]]
+OpenSession = Callable[[], AbstractAsyncContextManager[LaterSession]]
 
 
 def run(
@@ -140,7 +140,7 @@ class _Run:
                 try:
                     async with AsyncExitStack() as stack:
                         self.stack = stack
-                        self.session: Session | None = None
+                        self.session: LaterSession | None = None
                         await self._all_papers()
                 except asyncio.CancelledError:
                     if not stopped:
@@ -265,7 +265,7 @@ class _Run:
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
 
-    async def _ask(self, session: Session, group: list[Todo]) -> None:
+    async def _ask(self, session: LaterSession, group: list[Todo]) -> None:
         """Ask once for all papers of one text, and store what came back."""
         while self.writer.is_waiting:  # nothing more is paid for before the disk has room again
             await asyncio.sleep(0.05)

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from extract.completion import EXCERPT_CHARS, Completion, Failure, Usage
+from extract.completion import EXCERPT_CHARS, Completion, Failure, Usage, Waiting
 from extract.errors import ModelError
 from extract.local.progress import Progress
 from extract.models import Model, limits_for, local_endpoint
@@ -30,6 +30,16 @@ class Session(Protocol):
 
     async def ask(self, todo: Todo) -> Completion | Failure:
         """Return the answer about one paper, or why there is none."""
+        ...
+
+
+class LaterSession(Protocol):
+    """What answers a run now or later; every `Session` is one."""
+
+    width: int
+
+    async def ask(self, todo: Todo) -> Completion | Failure | Waiting:
+        """Return the answer about one paper, why there is none, or that it comes later."""
         ...
 
 
