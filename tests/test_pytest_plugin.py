@@ -48,6 +48,7 @@ def test_inline(paperfacts):
 INI = """
 [pytest]
 paperfacts_model = openai/stub
+paperfacts_base_url = http://127.0.0.1:9
 paperfacts_task = task
 """
 IS_INSTALLED = any(e.name == "paperfacts" for e in entry_points(group="pytest11"))
