@@ -11,7 +11,6 @@ spends money. Not here: the calls (`extract.asking`) and the process (`extract.l
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from extract.task import Task
 
 if TYPE_CHECKING:
     from extract.asking import Endpoint, Limits
+    from extract.asking.providers import Provider
     from extract.local.progress import Progress
     from extract.local.server import LocalServer
 
@@ -47,6 +47,8 @@ WITH_PROBABILITIES = (("logprobs", True), ("top_logprobs", 8))
 LOCAL_MAX_CHARS = 9_000
 """Characters of a paper that fit a local model's 4,096 tokens beside its answer."""
 HOSTED_MAX_CHARS = 200_000
+MODES = ("tools", "json_schema", "responses")
+TAKE_A_TEMPERATURE = ("gpt-3", "gpt-4", "chatgpt-4", "ft:gpt-3", "ft:gpt-4")
 
 
 @dataclass(frozen=True)
@@ -82,29 +84,50 @@ class Model:
             progress=progress,
         )
 
-    def hosted_endpoint(self) -> Endpoint:
-        """Return where a hosted model is reached; the key comes from the environment."""
-        from pydantic import SecretStr
+    @property
+    def sent_name(self) -> str:
+        """The name that is sent on the wire.
 
-        from extract.asking import Endpoint
-
-        provider, _, name = self.name.partition("/")
+        A server of the user's own may call its models anything, slashes too; only the word
+        `openai/` before a name is ours, and says the protocol.
+        """
         if self.base_url is not None:
-            # A gateway's key has a name of its own: the provider's key is not sent to a stranger.
-            key = os.environ.get("PAPERFACTS_API_KEY")
-            secret = SecretStr(key) if key else None
-            return Endpoint(
-                "openai", name or provider, self.base_url, secret, self.recipe.mode or None
-            )
-        endpoint = Endpoint(provider, name, None, None, self.recipe.mode or None)
-        key = os.environ.get(endpoint.key_variable)
-        if not key:
+            return self.name.removeprefix("openai/")
+        return self.name.partition("/")[2]
+
+    def hosted_endpoint(self) -> Endpoint:
+        """Return where a hosted model is reached; the key is the environment's or a keyring's."""
+        from extract.asking import Endpoint
+        from extract.keys import GATEWAY_VARIABLE, find_key
+
+        mode = self.recipe.mode or None
+        if self.base_url is not None:
+            key = find_key((GATEWAY_VARIABLE,))
+            secret = key.secret if key else None
+            return Endpoint("openai", self.sent_name, self.base_url, secret, mode)
+        provider = _usable_provider(self.name)
+        key = find_key(provider.key_variables)
+        if key is None and provider.key_variables:
+            variable = provider.key_variables[0]
             raise InputError(
-                f"no key for {self.name}: {endpoint.key_variable} is not set",
-                hint=f"Run: export {endpoint.key_variable}=..., or leave out --model to use the"
-                " embedded model.",
+                f"no key for {self.name}: {variable} is not set, and no keyring has it",
+                hint=f"Run: export {variable}=..., or leave out --model to use the embedded model.",
             )
-        return Endpoint(provider, name, None, SecretStr(key), self.recipe.mode or None)
+        return Endpoint(provider.name, self.sent_name, None, key.secret if key else None, mode)
+
+
+def _usable_provider(name: str) -> Provider:
+    """Return the provider of a model; `InputError` where its SDK or its address is missing."""
+    from extract.asking.providers import provider_named
+
+    provider = provider_named(name.partition("/")[0])
+    provider.check_installed()
+    if provider.url_variables and provider.url is None:
+        raise InputError(
+            f"no address for {name}: {provider.url_variables[0]} is not set",
+            hint=f"Run: export {provider.url_variables[0]}=https://...",
+        )
+    return provider
 
 
 def find_model(
@@ -119,9 +142,26 @@ def find_model(
             f"model {name!r} names no provider",
             hint="Write PROVIDER/NAME, local/NAME, or give --base-url for your own server.",
         )
-    sampling = Sampling(temperature=0.0, max_tokens=4096)
+    if mode is not None and mode not in MODES:
+        raise InputError(f"unknown mode {mode!r}", hint=f"Modes are: {', '.join(MODES)}.")
+    temperature = 0.0 if base_url is not None else _temperature(name)
+    sampling = Sampling(temperature=temperature, max_tokens=4096)
     recipe = Recipe(task, name, "", "json", mode or "", sampling)
     return Model(name, recipe, HOSTED_MAX_CHARS, base_url)
+
+
+def _temperature(name: str) -> float | None:
+    """Return the temperature that a hosted model is asked for, None where it takes none.
+
+    OpenAI's models since o1 refuse any but their own, with an error for every paper.
+    """
+    from extract.asking.providers import provider_named
+
+    provider, _, model = name.partition("/")
+    known = provider_named(provider)
+    if provider in ("openai", "azure_openai") and not model.startswith(TAKE_A_TEMPERATURE):
+        return None
+    return known.temperature
 
 
 def _local(name: str, task: Task) -> Model:

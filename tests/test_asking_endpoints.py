@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from extract.asking import Asker, Endpoint, KeyRejected, Unreachable
-from extract.errors import ModelError
+from extract.errors import InputError
 from tests.asking_kit import KEY, ask
 from tests.faults.chaos_server import ChaosServer
 
@@ -106,24 +106,11 @@ def test_a_server_that_dies_in_the_middle_fails_papers_and_not_the_run():
     assert "transport" == getattr(second, "failure_class", None)
 
 
-def test_a_provider_of_the_openai_family_is_built_by_instructor_and_called_directly(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """instructor knows its variable; the call has our limits all the same."""
-    monkeypatch.setenv("TOGETHER_API_KEY", KEY)
-    with ChaosServer() as server:
-        outcome = ask(server.url("tool"), provider="together")
-        redirected = ask(server.url("redirect"), provider="together")
-        path = server.paths["tool"]
-
-    assert (1, ["/tool/chat/completions"]) == (len(outcome.answers), path)
-    assert 1 == len(redirected.errors)
-
-
 def test_a_provider_that_nobody_knows_is_an_error_with_a_next_step():
-    """In instructor's words."""
-    with pytest.raises(ModelError, match="Unsupported provider: nobody"):
-        ask(None, provider="nobody")
+    """Ours and not instructor's, which is a list of Python names."""
+    with pytest.raises(InputError, match="no provider is called 'gorq'") as caught:
+        ask(None, provider="gorq")
+    assert "Did you mean groq?" in caught.value.hint
 
 
 async def _ask_once(endpoint: Endpoint) -> None:

@@ -33,7 +33,7 @@ from extract.asking.reask import reasked
 from extract.asking.reply import Reply
 from extract.asking.words import shown_words
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Heard
-from extract.errors import ModelError
+from extract.errors import ModelError, PaperfactsError
 from extract.money.errors import BudgetReached
 from extract.request import Request
 
@@ -134,7 +134,7 @@ class Asker:
                 answer, text, is_repaired = checked(tally.heard[-1], validate)
             except ValueError as problem:
                 if reasks_left == 0:
-                    raise _invalid(reply, problem) from None
+                    raise invalid_answer(reply, problem) from None
                 question = reasked(question, reply, problem)
             else:
                 return Asked(self._completion(reply, text, is_repaired, tally), answer)
@@ -207,9 +207,7 @@ class Asker:
             self._gate.shut(fault.stops)
             raise fault.stops from fault.__cause__
         self._gate.failed(fault)
-        return replace(
-            fault.as_failure(tally.usage(), tuple(tally.heard)), spent=tally.spent
-        )
+        return replace(fault.as_failure(tally.usage(), tuple(tally.heard)), spent=tally.spent)
 
     def _completion(self, reply: Reply, text: str, is_repaired: bool, tally: Tally) -> Completion:
         """Return the completion of a reply that was accepted."""
@@ -231,14 +229,14 @@ class Asker:
         """Open the client; whatever a library says about that is ours afterwards."""
         try:
             return open_line(self.endpoint, self.limits)
-        except ModelError:
+        except PaperfactsError:
             raise
         except Exception as error:  # noqa: BLE001  # what is not known there is raised again
             fault = mapped(error, self.endpoint)
         raise fault.stops or ModelError(fault.message) from fault.__cause__
 
 
-def _invalid(reply: Reply, problem: ValueError) -> Fault:
+def invalid_answer(reply: Reply, problem: ValueError) -> Fault:
     """Return the fault of an answer that stayed wrong after the last re-ask."""
     return Fault(
         "schema_invalid",

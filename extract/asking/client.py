@@ -1,8 +1,7 @@
 """The client of an endpoint: one per run, without retries, redirects or unbounded answers.
 
-Whatever speaks OpenAI's protocol is called with the SDK's client directly. For other names
-instructor builds the client: it knows their addresses and variables. Where that turns out to be
-an OpenAI client too, it is called the same way.
+Whatever speaks OpenAI's protocol is called with the SDK's client directly. For the others
+instructor builds the client, from their own SDK.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from extract.asking.bounded import ENCODINGS, bounding_hook
-from extract.asking.endpoint import OPENAI_URL, Endpoint, Limits
+from extract.asking.endpoint import Endpoint, Limits
 from extract.asking.errors import KeyRejected
+from extract.errors import InputError
 
 if TYPE_CHECKING:
     import httpx2
@@ -49,7 +49,7 @@ def open_line(endpoint: Endpoint, limits: Limits) -> Line:
         return _line_by_instructor(endpoint, limits)
     from openai import AsyncOpenAI
 
-    if endpoint.api_key is None and endpoint.base_url is None:
+    if endpoint.api_key is None and endpoint.base_url is None and endpoint.kind.key_variables:
         raise KeyRejected(
             f"there is no key for {endpoint.place}",
             hint=f"Set {endpoint.key_variable}, or name a server with --base-url.",
@@ -57,7 +57,7 @@ def open_line(endpoint: Endpoint, limits: Limits) -> Line:
     client = AsyncOpenAI(
         # Never None: the SDK would take OPENAI_API_KEY and send it to any base URL.
         api_key=endpoint.secret() or NO_KEY,
-        base_url=endpoint.base_url or OPENAI_URL,
+        base_url=endpoint.url,
         max_retries=0,
         timeout=_timeout(limits),
         http_client=_http_client(endpoint, limits),
@@ -66,25 +66,30 @@ def open_line(endpoint: Endpoint, limits: Limits) -> Line:
 
 
 def _line_by_instructor(endpoint: Endpoint, limits: Limits) -> Line:
-    """Let instructor build the client; unwrapped where it is OpenAI's."""
+    """Let instructor build the client, from the provider's own SDK."""
     import instructor
-    from openai import AsyncOpenAI
 
     key: dict[str, Any] = {"api_key": endpoint.secret()} if endpoint.api_key else {}
     name = f"{endpoint.provider}/{endpoint.model}"
-    wrapped = instructor.from_provider(name, async_client=True, **key)
-    inner: Any = getattr(wrapped, "client", None)
-    if not isinstance(inner, AsyncOpenAI):
-        _tame(inner, endpoint, limits)
-        return Line(endpoint, wrapped, is_wrapped=True)
-    options: dict[str, Any] = {"base_url": endpoint.base_url} if endpoint.base_url else {}
-    client = inner.with_options(
-        max_retries=0,
-        timeout=_timeout(limits),
-        http_client=_http_client(endpoint, limits),
-        **options,
-    )
-    return Line(endpoint, client)
+    client = instructor.from_provider(name, async_client=True, mode=wrapped_mode(endpoint), **key)
+    _tame(getattr(client, "client", None), endpoint, limits)
+    return Line(endpoint, client, is_wrapped=True)
+
+
+def wrapped_mode(endpoint: Endpoint) -> Any:
+    """Return instructor's mode for a provider that it speaks to."""
+    from instructor import Mode
+
+    mode = endpoint.answer_mode
+    if mode not in endpoint.kind.modes:
+        raise InputError(
+            f"{endpoint.place} does not take the mode {mode}",
+            hint=f"It takes: {', '.join(endpoint.kind.modes)}.",
+        )
+    if mode == "tools":
+        return Mode.TOOLS
+    # Google's structured output is instructor's JSON there.
+    return Mode.JSON if endpoint.kind.module == "google.genai" else Mode.JSON_SCHEMA
 
 
 def _tame(client: Any, endpoint: Endpoint, limits: Limits) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-Mode = Literal["tools", "json_schema", "responses"]
+from extract.asking.providers import PROVIDERS, Provider, provider_named
+from extract.keys import GATEWAY_VARIABLE
 
-OPENAI_URL = "https://api.openai.com/v1"
-
-_KEY_VARIABLES = {"google": "GOOGLE_API_KEY", "azure_openai": "AZURE_OPENAI_API_KEY"}
+OPENAI_URL = PROVIDERS["openai"].base_url
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,35 @@ class Endpoint:
     api_key: SecretStr | None
     mode: str | None = None
 
+    @cached_property
+    def kind(self) -> Provider:
+        """What is known of the provider."""
+        return provider_named(self.provider)
+
+    @property
+    def url(self) -> str | None:
+        """The address that is called; None where only an SDK knows it."""
+        return self.base_url or self.kind.url
+
     @property
     def is_openai_protocol(self) -> bool:
         """True where we build the client ourselves, without instructor."""
-        return self.provider == "openai"
+        return self.kind.speaks_openai
 
     @property
     def is_openai_itself(self) -> bool:
-        """True for api.openai.com, whose chat endpoint has renamed `max_tokens`."""
-        return self.is_openai_protocol and self.base_url in (None, OPENAI_URL)
+        """True for api.openai.com, whose endpoints have ways that no copy has."""
+        return self.provider == "openai" and self.url == OPENAI_URL
+
+    @property
+    def has_new_limit(self) -> bool:
+        """True where the chat endpoint has renamed `max_tokens`."""
+        return self.is_openai_itself or self.provider in ("azure_openai", "cerebras")
 
     @property
     def is_loopback(self) -> bool:
         """True where the model runs on this machine: no proxy, and no key needed."""
-        host = urlsplit(self.base_url or "").hostname or ""
+        host = urlsplit(self.url or "").hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
@@ -62,14 +76,16 @@ class Endpoint:
         """
         if self.mode is not None:
             return self.mode
-        if self.is_openai_itself:
-            return "responses"
-        return "json_schema" if self.is_openai_protocol else "tools"
+        if self.provider == "openai" and not self.is_openai_itself:
+            return "json_schema"
+        return self.kind.modes[0]
 
     @property
     def key_variable(self) -> str:
         """The environment variable that people keep this provider's key in."""
-        return _KEY_VARIABLES.get(self.provider, f"{self.provider.upper()}_API_KEY")
+        if self.base_url is not None or not self.kind.key_variables:
+            return GATEWAY_VARIABLE
+        return self.kind.key_variables[0]
 
     @property
     def place(self) -> str:

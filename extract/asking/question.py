@@ -120,7 +120,7 @@ def _sampling(request: Request, mode: str, endpoint: Endpoint) -> dict[str, Any]
             )
         fields |= {"max_output_tokens": sampling.max_tokens, "store": False}
     else:
-        name = "max_completion_tokens" if endpoint.is_openai_itself else "max_tokens"
-        fields |= {"seed": sampling.seed, name: sampling.max_tokens}
+        name = "max_completion_tokens" if endpoint.has_new_limit else "max_tokens"
+        fields |= {endpoint.kind.seed_name: sampling.seed, name: sampling.max_tokens}
     fields |= dict(sampling.extra)
     return {name: value for name, value in fields.items() if value is not None}

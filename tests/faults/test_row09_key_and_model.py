@@ -28,5 +28,5 @@ def test_a_rejected_key_is_named_by_its_variable_and_never_shown(server: ChaosSe
 
     assert f"bearer {KEY}" == server.headers["key-echo"][0]["authorization"]
     assert "Incorrect API key provided: [key]" in str(error)
-    assert "OPENAI_API_KEY" in error.hint
+    assert "PAPERFACTS_API_KEY" in error.hint  # the key of a base URL
     assert "[key]" in str(error.__cause__)
