@@ -59,6 +59,8 @@ class Model:
     recipe: Recipe
     max_chars: int
     base_url: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
 
     @property
     def is_local(self) -> bool:
@@ -131,9 +133,18 @@ def _usable_provider(name: str) -> Provider:
 
 
 def find_model(
-    name: str | None, task: Task, *, base_url: str | None = None, mode: str | None = None
+    name: str | None,
+    task: Task,
+    *,
+    base_url: str | None = None,
+    mode: str | None = None,
+    rpm: int | None = None,
+    tpm: int | None = None,
 ) -> Model:
-    """Return the model that *name* means for *task*; raise `InputError` for an unknown one."""
+    """Return the model that *name* means for *task*; raise `InputError` for an unknown one.
+
+    *rpm* and *tpm* are the requests and tokens a minute that a hosted model may be sent.
+    """
     name = name or DEFAULT
     if base_url is None and name.startswith("local/"):
         return _local(name, task)
@@ -147,7 +158,7 @@ def find_model(
     temperature = 0.0 if base_url is not None else _temperature(name)
     sampling = Sampling(temperature=temperature, max_tokens=4096)
     recipe = Recipe(task, name, "", "json", mode or "", sampling)
-    return Model(name, recipe, HOSTED_MAX_CHARS, base_url)
+    return Model(name, recipe, HOSTED_MAX_CHARS, base_url, rpm, tpm)
 
 
 def _temperature(name: str) -> float | None:
@@ -216,4 +227,4 @@ def limits_for(model: Model, concurrency: int | None) -> Limits:
             max_reasks=0,
             concurrency=concurrency or 1,
         )
-    return Limits(concurrency=concurrency or 8)
+    return Limits(concurrency=concurrency or 8, rpm=model.rpm, tpm=model.tpm)

@@ -69,7 +69,7 @@ class Settings:
     tpm: int | None = None
     lock_wait: float = 5.0
     min_grounded: float | None = None
-    budget: float | None = None
+    budget: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
 
@@ -122,8 +122,14 @@ def _share(value: Any) -> float:
     return _number(value, "a share from 0 to 1: 0.95 is 95%", most=1)
 
 
-def _dollars(value: Any) -> float:
-    return _number(value, "an amount of dollars, 0 or more")
+def _budget(value: Any) -> str:
+    """Read dollars: 5 in all, or +5 for one run, which only a text can say."""
+    words = "an amount of dollars: 5.00 in all, +5.00 for one run"
+    if isinstance(value, str):
+        _number(value.strip().removeprefix("+"), words)
+        return value.strip()
+    _number(value, words)
+    return str(value)
 
 
 SETTINGS = {
@@ -137,9 +143,11 @@ SETTINGS = {
     "tpm": Setting(_count, "input and output tokens a minute at most"),
     "lock_wait": Setting(_seconds, "seconds to wait for another run to end"),
     "min_grounded": Setting(_share, "share of the facts that should stand in the text"),
-    "budget": Setting(_dollars, "dollars that a run may cost"),
+    "budget": Setting(_budget, "dollars that may be spent: 5.00 in all, +5.00 for one run"),
 }
 """Every setting by its name: in a file, after PAPERFACTS_ as a variable, after -- as an option."""
+TEXTS = ("db", "model", "base_url", "mode", "task", "budget")
+_RANKS = ("default", "file", "variable", "option")
 
 _IS_SECRET = re.compile(r"(^|_)(api_?keys?|keys?|secrets?|passwords?|passwd|credentials?)(_|$)")
 _TOKEN = re.compile(r"(^|_)(auth|access|bearer|api|id|refresh)?_?token$")
@@ -168,10 +176,20 @@ def settle(**options: Any) -> Settings:
         if given is not None:
             values[name] = _read(name, given, option_of(name))
             origins[name] = Origin("option", option_of(name))
+    if _names_a_local_model(values, origins):
+        # The server in a file is not where the model of this command runs.
+        del values["base_url"], origins["base_url"]
     for each in fields(Settings):
         origins.setdefault(each.name, Origin("default"))
     del origins["origins"]
     return Settings(**values, origins=origins)
+
+
+def _names_a_local_model(values: Mapping[str, Any], origins: Mapping[str, Origin]) -> bool:
+    """Say whether a local model was asked for with more weight than a server was."""
+    if "base_url" not in values or not str(values.get("model", "")).startswith("local/"):
+        return False
+    return _RANKS.index(origins["model"].kind) > _RANKS.index(origins["base_url"].kind)
 
 
 def variable_of(name: str) -> str:
@@ -210,7 +228,7 @@ def _of_file(file: ConfigFile) -> dict[str, Any]:
             near = difflib.get_close_matches(name, [*SETTINGS, "prices"], 1)
             hint = f"Did you mean {near[0]}?" if near else f"Keys are: {', '.join(SETTINGS)}."
             raise InputError(f"{file.path}: unknown key {name!r}", hint=hint)
-        if type(value) is str and name not in ("db", "model", "base_url", "mode", "task"):
+        if type(value) is str and name not in TEXTS:
             raise _wrong_type(file, name, value)
         if name == "db" and not isinstance(value, str):
             raise _wrong_type(file, name, value)

@@ -104,7 +104,8 @@ class Limits:
 
     `total_timeout_s` is for one paper with all retries and re-asks, counted from its first call.
     `max_wait_s` is the longest that a provider may ask us to wait, `breaker` the number of papers
-    that may fail in a row for a reason that is the provider's.
+    that may fail in a row for a reason that is the provider's. `rpm` and `tpm` are requests and
+    tokens a minute; None leaves the pace to what the provider's headers say.
     """
 
     call_timeout_s: float = 60
@@ -115,3 +116,5 @@ class Limits:
     max_response_bytes: int = 8_000_000
     breaker: int = 8
     concurrency: int = 8
+    rpm: int | None = None
+    tpm: int | None = None

@@ -33,6 +33,7 @@ COMMANDS = {
         "extract.cli.replaying:replay",
         "Derive the facts of a database again from its stored answers.",
     ),
+    "config": ("extract.cli.configuring:show_config", "Show every setting, and where it is from."),
     "doctor": ("extract.cli.doctor:doctor", "Check a database; say what is wrong, and what now."),
     "repair": ("extract.cli.doctor:repair", "Save what can be read of a damaged database."),
     "models": ("extract.cli.models:list_models", "List the local models."),

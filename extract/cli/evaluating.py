@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from extract.evaluation import Evaluation
+    from extract.settings import Settings
     from extract.task import Task
 
 
@@ -23,8 +24,12 @@ def evaluate_model(
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
     base_url: str | None = None,
-    task: str = "facts",
+    mode: str | None = None,
+    task: str | None = None,
     trust_code: bool = False,
+    concurrency: int | None = None,
+    rpm: int | None = None,
+    tpm: int | None = None,
     limit: int | None = None,
     errors: bool = False,
     most: int | None = 40,
@@ -46,10 +51,18 @@ def evaluate_model(
         Model to run on the annotated abstracts; the default model where --db is left out.
     base_url
         URL of a server that speaks the OpenAI protocol.
+    mode
+        How a hosted model is held to the schema: tools, json_schema or responses.
     task
-        The task that was annotated.
+        The task that was annotated; facts by default.
     trust_code
         Let a schema.py of the task's folder run.
+    concurrency
+        Calls at a time; 1 for local models, 8 for hosted ones by default.
+    rpm
+        Requests a minute at most; without it the provider's own headers decide.
+    tpm
+        Input and output tokens a minute at most.
     limit
         Annotated abstracts to take at most, the first ones of the file.
     errors
@@ -62,14 +75,24 @@ def evaluate_model(
         Print all figures as JSON.
     """
     from extract.evaluation import evaluate, read_annotations
+    from extract.settings import settle
     from extract.tasks import load_task
 
-    chosen = load_task(task, trust_code=trust_code)
+    settings = settle(
+        model=model,
+        base_url=base_url,
+        mode=mode,
+        task=task,
+        concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+    )
+    chosen = load_task(settings.task, trust_code=trust_code)
     annotated = dict(islice(read_annotations(gold, chosen).items(), limit))
     if db is not None and model is None:
         predicted = _from_database(db, chosen, annotated)
     else:
-        predicted = _from_model(db, chosen, annotated, model, base_url)
+        predicted = _from_model(db, chosen, annotated, settings)
     evaluation = evaluate(annotated, predicted, chosen)
     print(_json(evaluation, errors) if json_ else _text(evaluation, errors, most, format))
     return 0
@@ -123,15 +146,14 @@ def _from_model(
     db: Path | None,
     task: Task,
     annotated: Mapping[str, Mapping[str, Any]],
-    model: str | None,
-    base_url: str | None,
+    settings: Settings,
 ) -> dict[str, Mapping[str, Any]]:
     """Extract the annotated abstracts and return what came out."""
+    from extract.cli.configuring import model_for
     from extract.cli.progress import RunWatch, summary_lines
-    from extract.models import find_model
     from extract.pipeline import RunOptions, run
 
-    chosen = find_model(model, task, base_url=base_url)
+    chosen = model_for(task, settings)
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="paperfacts-eval-") as folder:
         feed = Path(folder) / "annotated.jsonl"
@@ -142,7 +164,12 @@ def _from_model(
         database = db or Path(folder) / "eval.duckdb"
         with RunWatch() as watch:
             report = run(
-                RunOptions(feed=str(feed), database=database, format="jsonl"),
+                RunOptions(
+                    feed=str(feed),
+                    database=database,
+                    format="jsonl",
+                    concurrency=settings.concurrency,
+                ),
                 chosen,
                 watch=watch,
                 progress=watch.fetching,

@@ -22,12 +22,14 @@ def probe_model(
     model: str | None = None,
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
-    task: str = "facts",
+    task: str | None = None,
     base_url: str | None = None,
     mode: str | None = None,
     trust_code: bool = False,
     injection: bool = False,
     concurrency: int | None = None,
+    rpm: int | None = None,
+    tpm: int | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Ask MODEL about invented twin texts and say whether it reads them: fit, weak or unfit.
@@ -44,7 +46,8 @@ def probe_model(
     db
         Database to keep the outcome in too, in the table probes; made where it is not there.
     task
-        What the model is to extract: facts, or a folder with schema.yaml and probes.json.
+        What the model is to extract: facts (the default), or a folder with schema.yaml and
+        probes.json.
     base_url
         URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
     mode
@@ -56,21 +59,34 @@ def probe_model(
         or are flagged. Exit code 3 where a text got no answer.
     concurrency
         Calls at a time; 1 for local models, 8 for hosted ones by default.
+    rpm
+        Requests a minute at most; without it the provider's own headers decide.
+    tpm
+        Input and output tokens a minute at most.
     json_
         Print everything as JSON.
     """
-    from extract.models import find_model
+    from extract.cli.configuring import model_of
+    from extract.settings import settle
     from extract.store.database import Database
     from extract.store.probes import write_probe
-    from extract.tasks import load_task
 
-    chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
-    document = _document(task, "injections" if injection else "probes")
+    settings = settle(
+        model=model,
+        base_url=base_url,
+        mode=mode,
+        task=task,
+        concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+    )
+    chosen = model_of(settings, trust_code=trust_code)
+    document = _document(settings.task, "injections" if injection else "probes")
     if db is not None:
         # Before anything is asked: a database that cannot be used must not cost a probe.
         Database(db, chosen.recipe.task).prepare()
     suite = _injection if injection else _reading
-    record, report, lines, cases = suite(chosen, document, concurrency)
+    record, report, lines, cases = suite(chosen, document, settings.concurrency)
     kept = None
     if passing := {f.failure.failure_class for f in report.failed if f.failure.is_transient}:
         # A bad hour of a provider must not make its model unfit for later runs.

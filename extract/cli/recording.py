@@ -26,12 +26,14 @@ def record_feed(
     model: str | None = None,
     base_url: str | None = None,
     mode: str | None = None,
-    task: str = "facts",
+    task: str | None = None,
     trust_code: bool = False,
     format: str | None = None,
     columns: Annotated[list[str] | None, Parameter(name="--columns")] = None,
     limit: int | None = None,
     concurrency: int | None = None,
+    rpm: int | None = None,
+    tpm: int | None = None,
     refresh: bool = False,
     without_text: bool = False,
     prune: bool = False,
@@ -55,7 +57,7 @@ def record_feed(
     mode
         How a hosted model is held to the schema: tools, json_schema or responses.
     task
-        What to extract: facts, or a folder with schema.yaml and prompt.md.
+        What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     trust_code
         Let a schema.py of that folder run.
     format
@@ -66,6 +68,10 @@ def record_feed(
         Papers to take from the feed at most.
     concurrency
         Calls at a time; 1 for local models, 8 for hosted ones by default.
+    rpm
+        Requests a minute at most; without it the provider's own headers decide.
+    tpm
+        Input and output tokens a minute at most.
     refresh
         Ask everything anew, and replace what is recorded.
     without_text
@@ -76,13 +82,22 @@ def record_feed(
         Print what was done as JSON.
     """
     from extract.cassettes import stale_lines
+    from extract.cli.configuring import model_of
     from extract.cli.progress import RunWatch, failure_lines
     from extract.cli.running import columns_of
-    from extract.models import find_model
     from extract.pipeline import RunOptions, run
-    from extract.tasks import load_task
+    from extract.settings import settle
 
-    chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
+    settings = settle(
+        model=model,
+        base_url=base_url,
+        mode=mode,
+        task=task,
+        concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+    )
+    chosen = model_of(settings, trust_code=trust_code)
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
     with RunWatch() as watch, TemporaryDirectory() as folder:
         session = cassette_session(
@@ -90,7 +105,7 @@ def record_feed(
             to,
             "refresh" if refresh else "record",
             progress=watch.fetching,
-            concurrency=concurrency,
+            concurrency=settings.concurrency,
             with_text=not without_text,
         )
         options = RunOptions(
@@ -99,7 +114,7 @@ def record_feed(
             format=format,
             columns=columns_of(columns or []),
             limit=limit,
-            concurrency=concurrency,
+            concurrency=settings.concurrency,
         )
         report = run(options, chosen, watch=watch, open_session=session.opened)
     stale = session.cassettes.unplayed() if limit is None else []

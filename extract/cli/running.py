@@ -13,19 +13,23 @@ from cyclopts import Parameter
 def run_feed(
     feed: str,
     *,
-    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
     base_url: str | None = None,
     mode: str | None = None,
-    task: str = "facts",
+    task: str | None = None,
     trust_code: bool = False,
     format: str | None = None,
     columns: Annotated[list[str] | None, Parameter(name="--columns")] = None,
     limit: int | None = None,
     retry_failed: bool = False,
     concurrency: int | None = None,
-    lock_wait: float = 5.0,
+    rpm: int | None = None,
+    tpm: int | None = None,
+    lock_wait: float | None = None,
     min_grounded: float | None = None,
+    budget: str | None = None,
+    dry_run: bool = False,
     force: bool = False,
     cassettes: Path | None = None,
     cassette_mode: str | None = None,
@@ -41,7 +45,7 @@ def run_feed(
         Feed file (digest, RSS, Atom, BibTeX, RIS, PubMed XML, JSON, JSONL, CSV, TSV, Parquet,
         gzipped or not), or - for standard input.
     db
-        Database file; made where it is not there.
+        Database file; made where it is not there. papers.duckdb by default.
     model
         local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
     base_url
@@ -49,7 +53,7 @@ def run_feed(
     mode
         How a hosted model is held to the schema: tools, json_schema or responses.
     task
-        What to extract: facts, or a folder with schema.yaml and prompt.md.
+        What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     trust_code
         Let a schema.py of that folder run.
     format
@@ -63,10 +67,19 @@ def run_feed(
         Ask again for papers that failed for good.
     concurrency
         Calls at a time; 1 for local models, 8 for hosted ones by default.
+    rpm
+        Requests a minute at most; without it the provider's own headers decide.
+    tpm
+        Input and output tokens a minute at most.
     lock_wait
-        Seconds to wait for another run on the same database to end.
+        Seconds to wait for another run on the same database to end; 5 by default.
     min_grounded
         End with exit code 3 where a smaller share of the facts stands in the text: 0.95.
+    budget
+        Dollars that all runs on this database may cost together: 5.00; with a plus, that this run
+        may cost: +5.00. Every call reserves the most that it can cost; exit code 3 when reached.
+    dry_run
+        Say what would be asked, and what it would cost; ask and write nothing.
     force
         Run a model that a probe found unfit.
     cassettes
@@ -77,37 +90,61 @@ def run_feed(
     json_
         Print the report as JSON.
     """
+    from extract.cli.configuring import model_of
     from extract.cli.progress import RunWatch
     from extract.cli.recording import cassette_session, check_stale, record_command
     from extract.errors import InputError
-    from extract.models import find_model
+    from extract.money.budget import read_budget
     from extract.pipeline import RunOptions, run
     from extract.probed import standing
-    from extract.tasks import load_task
+    from extract.settings import settle
 
-    chosen = find_model(model, load_task(task, trust_code=trust_code), base_url=base_url, mode=mode)
-    probe = standing(chosen, db, force=force)
+    settings = settle(
+        db=db,
+        model=model,
+        base_url=base_url,
+        mode=mode,
+        task=task,
+        concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+        lock_wait=lock_wait,
+        min_grounded=min_grounded,
+        budget=budget,
+    )
+    chosen = model_of(settings, trust_code=trust_code)
+    probe = standing(chosen, settings.db, force=force)
     options = RunOptions(
         feed=feed,
-        database=db,
+        database=settings.db,
         format=format,
         columns=columns_of(columns or []),
         limit=limit,
         retry_failed=retry_failed,
-        concurrency=concurrency,
-        lock_wait_s=lock_wait,
-        min_grounded=_share(min_grounded),
+        concurrency=settings.concurrency,
+        lock_wait_s=settings.lock_wait,
+        min_grounded=settings.min_grounded,
+        budget=None if settings.budget is None else read_budget(settings.budget),
         probe=probe.verdict,
     )
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    if dry_run:
+        from extract.cli.dry_run import dry_run as planned
+
+        return planned(options, chosen, as_json=json_)
     session = None
     if cassettes is not None:
+        if budget is not None:
+            raise InputError(
+                "--budget with --cassettes: what a recording asks is not counted",
+                hint="Leave one of the two out.",
+            )
         session = cassette_session(
             chosen,
             cassettes,
             cassette_mode,
-            concurrency=concurrency,
-            command=record_command(feed, cassettes, chosen, task),
+            concurrency=settings.concurrency,
+            command=record_command(feed, cassettes, chosen, settings.task),
         )
         print(f"paperfacts: recordings in {cassettes}, mode {session.mode}", file=sys.stderr)
     elif cassette_mode is not None:
@@ -123,17 +160,6 @@ def run_feed(
         watch.summary(report)
     stale = check_stale(session, report, limit) if session else 0
     return stale or report.exit_code
-
-
-def _share(value: float | None) -> float | None:
-    """Return a share from 0 to 1."""
-    from extract.errors import InputError
-
-    if value is not None and not 0 <= value <= 1:
-        raise InputError(
-            f"--min-grounded {value:g} is no share", hint="Write it from 0 to 1: 0.95 is 95%."
-        )
-    return value
 
 
 def columns_of(pairs: list[str]) -> dict[str, str] | None:
