@@ -131,19 +131,15 @@ def _keys(settings: Settings) -> list[dict[str, Any]]:
     from extract.asking.providers import PROVIDERS
     from extract.keys import GATEWAY_VARIABLE, find_key
 
-    provider = (settings.model or "local/").partition("/")[0]
-    needed = (
-        () if settings.base_url or provider not in PROVIDERS else PROVIDERS[provider].key_variables
-    )
+    provider = PROVIDERS.get((settings.model or "local/").partition("/")[0])
+    needed = provider.key_variables[:1] if provider else ()
+    if settings.base_url is not None:
+        needed = (GATEWAY_VARIABLE,)
     variables = [name for each in PROVIDERS.values() for name in each.key_variables]
     rows = []
     for variable in dict.fromkeys([GATEWAY_VARIABLE, *variables]):
         key = find_key((variable,))
-        if (
-            key is not None
-            or variable in needed
-            or (is_own_server and variable == GATEWAY_VARIABLE)
-        ):
+        if key is not None or variable in needed:
             place = key.place if key else ""
             rows.append({"name": variable, "is_set": key is not None, "place": place})
     return rows
