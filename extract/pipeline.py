@@ -26,6 +26,9 @@ from extract.grounding import DERIVATION, digest
 from extract.local.progress import Progress, silent
 from extract.machine_text import machine_signs
 from extract.models import Model
+from extract.money.account import Account, check_budget
+from extract.money.budget import Budget
+from extract.money.errors import BudgetReached
 from extract.papers import Paper
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
@@ -51,9 +54,12 @@ class RunOptions:
     format: str | None = None
     columns: dict[str, str] | None = None
     limit: int | None = None
+    only: frozenset[str] | None = None
+    """The ids of the papers to take; the others of the feed are passed over."""
     retry_failed: bool = False
     concurrency: int | None = None
     min_grounded: float | None = None
+    budget: Budget | None = None
     probe: str | None = None
     """What a probe said of the model (`extract.probed`), for the report and the run's row."""
     lock_wait_s: float = 5.0
@@ -90,6 +96,7 @@ def run(
     `extract.errors`; papers that failed alone are in the report. Everything that was answered
     is written in any case.
     """
+    check_budget(model, options.budget)
     feed = read_feed(options.feed, format=options.format, columns=options.columns)
     database = Database(options.database, model.recipe.task)
     report = RunReport(
@@ -104,8 +111,11 @@ def run(
     with run_lock(options.database, wait_s=options.lock_wait_s):
         report.notes += database.prepare()
         report.notes += take_up(database)
-        open_session = open_session or LiveSession(model, options.concurrency, progress).opened
-        job = _Run(options, model, feed, database, report, watch, open_session)
+        account = Account(model, database, report, options.budget, is_live=open_session is None)
+        live = LiveSession(model, options.concurrency, progress, account.purse)
+        job = _Run(
+            options, model, feed, database, report, watch, open_session or live.opened, account
+        )
         asyncio.run(job.go())
     return report
 
@@ -122,9 +132,11 @@ class _Run:
         report: RunReport,
         watch: Watch,
         open_session: OpenSession,
+        account: Account,
     ) -> None:
         self.options, self.model, self.feed, self.database = options, model, feed, database
         self.report, self.watch, self.open_session = report, watch, open_session
+        self.account = account
         self.recipe = model.recipe
         self.settling = Settling(model.recipe, report)
         self.began = time.monotonic()
@@ -147,7 +159,7 @@ class _Run:
                         raise
                     self.report.stopped_by = stopped[0]
                     raise Stopped(stopped[0], self.report) from None
-            state, code = "finished", self.report.exit_code
+            state, code = self.report.state, self.report.exit_code
         except PaperfactsError as error:
             state, code = "stopped", error.exit_code
             raise
@@ -157,11 +169,14 @@ class _Run:
             self.report.seconds = time.monotonic() - self.began
             if self.has_row:
                 with suppress(PaperfactsError):
+                    self.account.close()
                     self.database.write_run(self._row(state, code))
 
     async def _all_papers(self) -> None:
         """Go through the feed chunk by chunk."""
         papers = iter(self.feed.papers)
+        if (only := self.options.only) is not None:
+            papers = (paper for paper in papers if paper.paper_id in only)
         if self.options.limit is not None:
             papers = itertools.islice(papers, self.options.limit)
         chunk = list(itertools.islice(papers, CHUNK))
@@ -260,6 +275,10 @@ class _Run:
             async with asyncio.TaskGroup() as tasks:
                 for group in groups.values():
                     await width.acquire()
+                    if self.account.is_reached:
+                        self.account.leave(group)
+                        width.release()
+                        continue
                     task = tasks.create_task(self._ask(session, group))
                     task.add_done_callback(lambda _: width.release())
         except BaseExceptionGroup as errors:
@@ -271,7 +290,13 @@ class _Run:
             await asyncio.sleep(0.05)
         self.writer.check()
         todo = group[0]
-        outcome = await session.ask(todo)
+        try:
+            outcome = await session.ask(todo)
+        except BudgetReached as reached:
+            # Others are on their way and paid for: the run goes on, and begins nothing new.
+            self.account.leave(group, reached)
+            return
+        facts = self.report.facts.total()
         if isinstance(outcome, Waiting):
             self.report.waiting += len(group)
             self.watch(self.report)
@@ -282,6 +307,7 @@ class _Run:
                 self._fail(each.paper, each.key, each.request, outcome)
         else:
             self.writer.put(self.settling.answered(group, outcome))
+        self.account.count(len(group), self.report.facts.total() - facts)
         self.watch(self.report)
 
     def _fail(self, paper: Paper, key: str, request: Request | None, failure: Failure) -> None:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from extract.completion import Failure, Usage
+from extract.completion import Failure, Spent, Usage
 from extract.grounding import Fact
+
+if TYPE_CHECKING:
+    from extract.money.estimate import Interval
 
 NEXT_STEP = {
     "truncated": "the answer was longer than the model's limit; try another model",
@@ -76,6 +80,19 @@ class RunReport:
     machine_text: int = 0
     """Papers whose text has signs of being written for machines (`extract.machine_text`)."""
     usage: Usage = field(default_factory=Usage)
+    spent: Spent | None = None
+    """Dollars that the calls cost; None where the model's price is not known."""
+    tried: int = 0
+    """Papers that were asked about, failed ones too."""
+    new_facts: int = 0
+    """Facts of their answers that stand in the text."""
+    budget: Decimal | None = None
+    spent_before: Decimal = Decimal(0)
+    """Dollars of the budget that earlier runs have used."""
+    left: int = 0
+    """Papers that were not asked about because the budget was reached."""
+    left_price: Interval | None = None
+    left_because: str = ""
     seconds: float = 0.0
     stopped_by: str | None = None
     notes: list[str] = field(default_factory=list)
@@ -114,8 +131,23 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 some papers failed, or too many facts are not in their text."""
-        return 3 if self.failed or self.is_under_grounded else 0
+        """0 all done, 3 papers failed or were left, or too many facts are not in their text."""
+        return 3 if self.failed or self.left or self.is_under_grounded else 0
+
+    @property
+    def state(self) -> str:
+        """What the row of a run says that came to its end."""
+        return "stopped" if self.left else "finished"
+
+    @property
+    def price_per_paper(self) -> float | None:
+        """Dollars for each paper that was asked about; None where unknown, or where none was."""
+        return float(self.spent.price) / self.tried if self.spent and self.tried else None
+
+    @property
+    def price_per_fact(self) -> float | None:
+        """Dollars for each fact that stands in the text; None where unknown, or without facts."""
+        return float(self.spent.price) / self.new_facts if self.spent and self.new_facts else None
 
     def as_json(self) -> dict[str, Any]:
         """The report as data, for `--json`."""
@@ -144,6 +176,15 @@ class RunReport:
             "probe": self.probe,
             "machine_text": self.machine_text,
             "usage": asdict(self.usage),
+            "price": float(self.spent.price) if self.spent else None,
+            "price_at_most": float(self.spent.at_most) if self.spent else None,
+            "price_per_paper": self.price_per_paper,
+            "price_per_fact": self.price_per_fact,
+            "budget": None if self.budget is None else float(self.budget),
+            "spent_before": float(self.spent_before),
+            "left": self.left,
+            "left_price": self.left_price.as_json() if self.left_price else None,
+            "left_because": self.left_because,
             "seconds": round(self.seconds, 3),
             "stopped_by": self.stopped_by,
             "notes": self.notes,

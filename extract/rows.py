@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from extract.completion import Completion, Failure
+from extract.completion import Completion, Failure, Spent
 from extract.gapplan import TABLE as GAPS_TABLE
 from extract.gaps import GapCheck, StatedNumber
 from extract.grounding import DERIVATION, Grounded, digest
@@ -205,6 +205,9 @@ def run_row(
         "missing": sum(report.missing.values()),
         **{k: v for k, v in asdict(report.usage).items() if k != "calls"},
         "calls": report.usage.calls,
+        **_money(report.spent),
+        "price_per_paper": report.price_per_paper,
+        "price_per_fact": report.price_per_fact,
         "probe": report.probe,
     }
 
@@ -216,6 +219,15 @@ def _tokens(outcome: Completion | Failure) -> dict[str, Any]:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "cached_tokens": usage.cached_tokens,
+        **_money(outcome.spent),
+    }
+
+
+def _money(spent: Spent | None) -> dict[str, float | None]:
+    """Return the columns of what calls cost, null where that is not known."""
+    return {
+        "price": float(spent.price) if spent else None,
+        "price_at_most": float(spent.at_most) if spent else None,
     }
 
 

@@ -10,13 +10,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Usage, Waiting
 from extract.errors import ModelError
 from extract.local.progress import Progress
 from extract.models import Model, limits_for, local_endpoint
 from extract.todo import Todo
+
+if TYPE_CHECKING:
+    from extract.asking.purse import Purse
 
 MAX_DROPPED = 3
 """So many dropped grammars in a row are no longer a matter of single papers."""
@@ -46,8 +49,14 @@ class LaterSession(Protocol):
 class LiveSession:
     """A model that is asked now: a local server is started here, and started again."""
 
-    def __init__(self, model: Model, concurrency: int | None, progress: Progress) -> None:
-        self.model, self.progress = model, progress
+    def __init__(
+        self,
+        model: Model,
+        concurrency: int | None,
+        progress: Progress,
+        purse: Purse | None = None,
+    ) -> None:
+        self.model, self.progress, self.purse = model, progress, purse
         self.limits = limits_for(model, concurrency)
         self.width = self.limits.concurrency
         self._restarting = asyncio.Lock()
@@ -71,7 +80,8 @@ class LiveSession:
                 endpoint = local_endpoint(server)
             else:
                 endpoint = self.model.hosted_endpoint()
-            self.asker = await stack.enter_async_context(Asker(endpoint, self.limits))
+            asker = Asker(endpoint, self.limits, purse=self.purse)
+            self.asker = await stack.enter_async_context(asker)
             yield self
 
     async def ask(self, todo: Todo) -> Completion | Failure:

@@ -13,10 +13,12 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from extract.money.words import dollars
 from extract.terminal import safe_text
 
 if TYPE_CHECKING:
     from extract.local.progress import FetchProgress
+    from extract.money.estimate import Interval
     from extract.report import RunReport
 
 LINE_EVERY_S = 10.0
@@ -122,6 +124,7 @@ def summary_lines(report: RunReport) -> list[str]:
             f" {usage.output_tokens:,} out; {usage.output_tokens / report.asked:.0f} out a paper,"
             f" {usage.calls} calls"
         )
+    lines += money_lines(report)
     if report.machine_text:
         lines.append(
             f"{report.machine_text} papers have signs of text for machines: select paper_id, title,"
@@ -131,6 +134,42 @@ def summary_lines(report: RunReport) -> list[str]:
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
     return [safe_text(line) for line in lines]
+
+
+def money_lines(report: RunReport) -> list[str]:
+    """Tell what the calls cost, and what the budget left undone."""
+    lines = []
+    spent, is_free = report.spent, report.model.startswith("local/")
+    if report.usage.calls and not is_free:
+        if spent is None:
+            words = f"price: unknown; give the price of {report.model} in paperfacts.toml"
+            lines.append(f"{words}, under [prices]")
+        else:
+            each = [f"{dollars(spent.price)} in all"]
+            for price, name in ((report.price_per_paper, "paper"), (report.price_per_fact, "fact")):
+                each += [f"{dollars(price)} a {name}"] if price is not None else []
+            lines.append(f"price: {', '.join(each)}")
+        if spent and spent.unknown_calls:
+            lines.append(
+                f"price: up to {dollars(spent.unsettled)} more for {spent.unknown_calls} calls that"
+                " ended without saying their tokens"
+            )
+    if report.budget is not None:
+        used = report.spent_before + (spent.at_most if spent else 0)
+        lines.append(f"budget: {dollars(used)} of {dollars(report.budget)} are spent")
+    if report.left:
+        lines.append(
+            f"budget: reached ({report.left_because}); {report.left:,} papers are left"
+            f"{_for_price(report.left_price)}: go on with a higher --budget, nothing is asked twice"
+        )
+    return lines
+
+
+def _for_price(price: Interval | None) -> str:
+    """Tell what papers would cost."""
+    if price is None:
+        return ""
+    return f", for about {dollars(price.expected)} ({dollars(price.low)} to {dollars(price.high)})"
 
 
 def _grounding_lines(report: RunReport) -> list[str]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from extract.completion import Spent, Usage
 from extract.errors import PapersFailed
+from extract.money.words import dollars
 
 
 class BudgetReached(PapersFailed):
@@ -17,7 +18,7 @@ class BudgetReached(PapersFailed):
 
     def __init__(self, worst: Decimal, left: Decimal) -> None:
         super().__init__(
-            f"the budget is reached: the next call may cost ${worst:f}, and ${left:f} is left",
+            f"the next call may cost {dollars(worst)}, and {dollars(left)} of the budget is left",
             hint="Run the same command with a higher --budget to go on; nothing is asked twice.",
         )
         self.worst, self.left = worst, left

@@ -1,4 +1,4 @@
-"""The user's own prices, from the table `prices` of paperfacts.toml in the current folder.
+"""The user's own prices, from the tables `prices` of paperfacts.toml (`extract.settings`).
 
     [prices."openai/my-model"]
     input = 0.25            # dollars for a million tokens
@@ -8,34 +8,24 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
 from extract.money.tariff import Tariff, flat
 
-FILE = Path("paperfacts.toml")
 NAMES = ("input", "cached_input", "output")
 
 
 def own_prices() -> dict[str, Tariff]:
-    """Return the user's prices by model name: the one place that knows where they are kept."""
-    return read_prices(FILE)
+    """Return the user's prices by model name; of two files the weightier one counts."""
+    from extract.settings import price_tables
 
-
-def read_prices(path: Path) -> dict[str, Tariff]:
-    """Return the prices of a TOML file; none where it is not there."""
-    try:
-        with path.open("rb") as file:
-            document = tomllib.load(file, parse_float=Decimal)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", hint="Is it TOML?") from None
-    return prices_of(document.get("prices", {}), str(path))
+    prices: dict[str, Tariff] = {}
+    for table, place in price_tables():
+        prices |= prices_of(table, place)
+    return prices
 
 
 def prices_of(table: Any, where: str) -> dict[str, Tariff]:

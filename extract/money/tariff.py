@@ -21,11 +21,12 @@ class Rate:
 
     def at(self, input_tokens: int) -> Decimal:
         """Return the rate of a call with so many input tokens."""
-        return next((rate for start, rate in reversed(self.tiers) if input_tokens > start), self.base)
+        reached = (rate for start, rate in reversed(self.tiers) if input_tokens > start)
+        return next(reached, self.base)
 
     def most(self, input_tokens: int) -> Decimal:
         """Return the highest rate of any call with no more input tokens."""
-        return max(self.base, *(rate for start, rate in self.tiers if input_tokens > start), self.base)
+        return max([self.base, *(rate for start, rate in self.tiers if input_tokens > start)])
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ def now() -> str:
 class Database:
     """One DuckDB file and the task whose tables it holds."""
 
-    def __init__(self, path: Path, task: Task) -> None:
-        self.path, self.task = path, task
+    def __init__(self, path: Path, task: Task, *, read_only: bool = False) -> None:
+        self.path, self.task, self.read_only = path, task, read_only
 
     def prepare(self) -> list[str]:
         """Make, check or bring up to date the tables; return what the user should be told."""
@@ -213,7 +213,7 @@ class Database:
     def current(self, paper_ids: Sequence[str]) -> dict[str, tuple[str, str, str, str, int, int]]:
         """Return of each paper's current extraction: text hash, ask id, derivation, extraction,
         and how many of its facts stand in the text and do not."""
-        with connected(self.path) as connection:
+        with connected(self.path, read_only=self.read_only) as connection:
             rows = connection.execute(
                 "select e.paper_id, e.text_hash, e.ask_id, e.derivation, e.extraction_id,"
                 " e.facts, e.missing"
@@ -229,7 +229,7 @@ class Database:
             "completion_key, status, content, token_logprobs, failure_class, failure_message, "
             "is_transient"
         )
-        with connected(self.path) as connection:
+        with connected(self.path, read_only=self.read_only) as connection:
             rows = connection.execute(
                 f"select {wanted} from completions where completion_key in (select unnest($keys))",
                 {"keys": list(keys)},

@@ -33,8 +33,8 @@ left join stored c on c.run_id = coalesce(r.run_id, s.run_id)
 """
 _PAST = """
 select
-    len(request) as request_chars,
-    len(json_extract_string(request, '$.messages[#-1].content')) as paper_chars,
+    list_sum([len(said) for said in json_extract_string(request, '$.messages[*].content')]),
+    len(json_extract_string(request, '$.messages[#-1].content')),
     input_tokens, cached_tokens, output_tokens, calls
 from completions
 where model = $model and model_id = $model_id and task = $task and wire = $wire
@@ -72,7 +72,7 @@ def spent_before(database: Path) -> SpentBefore:
     with connected(database, read_only=True) as connection:
         rows = connection.execute(_SPENT).fetchall()
     return SpentBefore(
-        at_most=sum((Decimal(row[0]) for row in rows if row[0] is not None), Decimal(0)),
+        at_most=sum((Decimal(repr(row[0])) for row in rows if row[0] is not None), Decimal(0)),
         unpriced=sum(row[0] is None and row[1] for row in rows),
     )
 
@@ -101,9 +101,9 @@ def spending_row(
 
 
 def rounded_up(amount: Decimal) -> float:
-    """Return the least float that is no less than *amount*."""
+    """Return the least float that is read again, by its shortest form, as *amount* or more."""
     number = float(amount)
-    return number if Decimal(number) >= amount else math.nextafter(number, math.inf)
+    return number if Decimal(repr(number)) >= amount else math.nextafter(number, math.inf)
 
 
 def _has(database: Path, *tables: str) -> bool:

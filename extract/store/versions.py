@@ -89,6 +89,17 @@ def check(database: Path) -> tuple[Found, list[str]]:
     """
     if not database.exists():
         return Found(), []
+    found = _not_newer(database)
+    return found, _lost(database, found)
+
+
+def check_readable(database: Path) -> bool:
+    """Say whether *database* has tables of ours; `StoreError` for those of a newer version."""
+    return database.exists() and _not_newer(database).schema_version is not None
+
+
+def _not_newer(database: Path) -> Found:
+    """Return what the file says; raise `StoreError` where a newer version wrote it."""
     found = look(database)
     if found.schema_version is not None and found.schema_version > SCHEMA_VERSION:
         raise StoreError(
@@ -96,7 +107,7 @@ def check(database: Path) -> tuple[Found, list[str]]:
             hint="Upgrade with: pip install --upgrade paperfacts. The file is untouched.",
             fault="newer",
         )
-    return found, _lost(database, found)
+    return found
 
 
 def _lost(database: Path, found: Found) -> list[str]:
