@@ -205,8 +205,20 @@ def _mentions(
     aliases = kind.first("aliases")
     for position, row in enumerate(rows):
         forms = [row[key.name], *(row.get(aliases.name, ()) if aliases else ())]
-        for m in mentions(forms, text):
+        found = mentions(forms, text)
+        for m in found:
             yield MentionRow(kind.name, position, m.sentence, m.start, m.end, m.surface)
+        if not found:
+            yield from _own_place(kind.name, position, str(row[key.name]), text)
+
+
+def _own_place(kind: str, position: int, name: str, text: PaperText) -> Iterator[MentionRow]:
+    """Yield where a name stands that is no word of the folded text: the `GS` of `D$^2$GS`."""
+    place = align(name, text)
+    if place.grade == "exact" and place.sentence is not None:
+        start, end = place.start or 0, place.end or 0
+        surface = text.passage(place.sentence).raw[start:end]
+        yield MentionRow(kind, position, place.sentence, start, end, surface)
 
 
 def _facts(

@@ -121,3 +121,10 @@ def test_a_sentence_is_claimed_once() -> None:
     found = grounded("We win.", claims=[claim, claim])
 
     assert ["We win."] == [fact.columns["text"] for fact in found.facts]
+
+
+def test_a_name_that_folding_joins_to_another_is_mentioned_where_it_stands() -> None:
+    """`D$^2$GS` is one word when folded, and `GS` stands in it all the same."""
+    found = grounded("We present D$^2$GS today.", methods=[method("GS")])
+
+    assert [("GS", 16, 18)] == [(m.surface, m.span_start, m.span_end) for m in found.mentions]
