@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from extract.errors import InputError
+
+_AMOUNT = re.compile(r"\+?(\d{1,12}(\.\d*)?|\.\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,10 @@ class Budget:
 
 def read_budget(text: str) -> Budget:
     """Read `5`, `5.00` or `+5.00`; `InputError` for anything else."""
-    try:
-        dollars = Decimal(text.strip().removeprefix("+"))
-    except InvalidOperation:
-        dollars = Decimal("NaN")
-    if not dollars.is_finite() or dollars < 0:
+    words = text.strip()
+    if not _AMOUNT.fullmatch(words):
         raise InputError(
             f"--budget {text} is no amount of money",
             hint="Write dollars: 5.00 for all runs on this database together, +5.00 for this one.",
         )
-    return Budget(dollars, text.strip().startswith("+"))
+    return Budget(Decimal(words), is_more=words.startswith("+"))

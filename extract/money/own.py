@@ -1,9 +1,9 @@
 """The user's own prices, from the tables `prices` of paperfacts.toml (`extract.settings`).
 
-    [prices."openai/my-model"]
-    input = 0.25            # dollars for a million tokens
-    cached_input = 0.025    # of those that the provider had cached; `input` where left out
-    output = 2.00
+[prices."openai/my-model"]
+input = 0.25            # dollars for a million tokens
+cached_input = 0.025    # of those that the provider had cached; `input` where left out
+output = 2.00
 """
 
 from __future__ import annotations
