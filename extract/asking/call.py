@@ -31,7 +31,7 @@ async def call(line: Line, question: Question, tally: Tally, limit_s: float) -> 
     except Exception as error:  # noqa: BLE001  # what is not known there is raised again
         fault = mapped(error, line.endpoint)
     else:
-        return _read(received, question.mode, tally)
+        return read_received(received, question.mode, tally)
     if "grammar" in question.body and isinstance(fault.stops, SchemaRefused):
         fault.stops, fault.is_the_providers = None, True  # made for this paper: others have theirs
     raise fault
@@ -53,7 +53,7 @@ async def _post(line: Line, question: Question) -> Received:
     )
 
 
-def _read(received: Received, mode: str, tally: Tally) -> Reply:
+def read_received(received: Received, mode: str, tally: Tally) -> Reply:
     """Return the reply in what was received; its tokens count whatever it is worth."""
     document = document_of(received)
     tally.add_usage(document)

@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 
 COMMANDS = {
     "run": ("extract.cli.running:run_feed", "Extract the facts of a feed into a database."),
+    "batch": ("extract.cli.batching:batches", "See, fetch and end batches of `run --batch`."),
     "sql": ("extract.cli.querying:sql", "Query the database with one read-only statement."),
     "show": ("extract.cli.showing:show_paper", "Show a paper with its evidence highlighted."),
     "export": ("extract.cli.exporting:export", "Write a table to JSONL, CSV or Parquet."),

@@ -104,7 +104,7 @@ def summary_lines(report: RunReport) -> list[str]:
     rate = report.asked / report.seconds if report.seconds and report.asked else 0.0
     lines = [
         f"{report.papers} papers: {report.asked} asked, {report.cached} already done,"
-        f" {len(report.failed)} failed  ({report.seconds:.1f} s"
+        f" {len(report.failed)} failed{_waiting(report)}  ({report.seconds:.1f} s"
         + (f", {1 / rate:.1f} s a paper)" if rate else ")")
     ]
     if report.facts:
@@ -170,6 +170,10 @@ def _for_price(price: Interval | None) -> str:
     if price is None:
         return ""
     return f", for about {dollars(price.expected)} ({dollars(price.low)} to {dollars(price.high)})"
+
+
+def _waiting(report: RunReport) -> str:
+    return f", {report.waiting} in a batch" if report.waiting else ""
 
 
 def _grounding_lines(report: RunReport) -> list[str]:

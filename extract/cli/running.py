@@ -30,6 +30,7 @@ def run_feed(
     min_grounded: float | None = None,
     budget: str | None = None,
     dry_run: bool = False,
+    batch: bool = False,
     force: bool = False,
     cassettes: Path | None = None,
     cassette_mode: str | None = None,
@@ -80,6 +81,9 @@ def run_feed(
         may cost: +5.00. Every call reserves the most that it can cost; exit code 3 when reached.
     dry_run
         Say what would be asked, and what it would cost; ask and write nothing.
+    batch
+        Submit the papers to the provider's Batch API, which answers within a day for half the
+        price; see `paperfacts batch`. Run again, it takes up what is open and submits the rest.
     force
         Run a model that a probe found unfit.
     cassettes
@@ -132,6 +136,10 @@ def run_feed(
         from extract.cli.dry_run import dry_run as planned
 
         return planned(options, chosen, as_json=json_)
+    if batch:
+        from extract.cli.batching import run_batch
+
+        return run_batch(options, chosen, cassettes=cassettes, json_=json_)
     session = None
     if cassettes is not None:
         if budget is not None:

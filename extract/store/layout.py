@@ -4,6 +4,7 @@ People query the views; the tables keep history. `docs/tables.md` documents both
 compares the two. A task's columns follow from the markers of its schema.
 
     papers completions extractions runs mentions metrics    tables of every database
+    batches batch_requests                                  what a provider answers later
     spending                                                what runs with a budget may have spent
     current_extractions                                     which extraction of a paper counts
     history.TASK_KIND                                       every fact ever derived
@@ -137,6 +138,41 @@ PROBES: Columns = {
     "probed_at": "TIMESTAMP",
     "tool_version": "VARCHAR",
 }
+BATCHES: Columns = {
+    "batch_id": "VARCHAR",
+    "state": "VARCHAR",
+    "status": "VARCHAR",
+    "provider_batch_id": "VARCHAR",
+    "file_id": "VARCHAR",
+    "output_file_id": "VARCHAR",
+    "error_file_id": "VARCHAR",
+    "model": "VARCHAR",
+    "place": "VARCHAR",
+    "base_url": "VARCHAR",
+    "mode": "VARCHAR",
+    "path": "VARCHAR",
+    "task": "VARCHAR",
+    "ask_id": "VARCHAR",
+    "requests": "INTEGER",
+    "bytes": "BIGINT",
+    "completed": "INTEGER",
+    "failed": "INTEGER",
+    "answered": "INTEGER",
+    "failures": "INTEGER",
+    "not_asked": "INTEGER",
+    "words": "VARCHAR",
+    "tool_version": "VARCHAR",
+    "created_at": "TIMESTAMP",
+    "submitted_at": "TIMESTAMP",
+    "checked_at": "TIMESTAMP",
+    "fetched_at": "TIMESTAMP",
+}
+BATCH_REQUESTS: Columns = {
+    "batch_id": "VARCHAR",
+    "completion_key": "VARCHAR",
+    "paper_ids": "VARCHAR[]",
+    "outcome": "VARCHAR",
+}
 MENTIONS: Columns = {
     "extraction_id": "VARCHAR",
     "fact_id": "VARCHAR",
@@ -166,6 +202,8 @@ TABLES: dict[str, tuple[Columns, str]] = {
     "runs": (RUNS, "run_id"),
     "spending": (SPENDING, "run_id"),
     "probes": (PROBES, "probe_id"),
+    "batches": (BATCHES, "batch_id"),
+    "batch_requests": (BATCH_REQUESTS, "batch_id, completion_key"),
     "mentions": (MENTIONS, ""),
     "metrics": (METRICS, "metric_name"),
     "task_kinds": (KINDS, "task, kind"),

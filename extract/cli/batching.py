@@ -1,0 +1,274 @@
+"""`paperfacts run --batch` and `paperfacts batch`: papers that are answered later, for less."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from extract.batchwork import BatchReport, Chosen
+    from extract.models import Model
+    from extract.pipeline import RunOptions
+    from extract.report import RunReport
+    from extract.store.batches import StoredBatch
+
+batches = App(
+    name="batch",
+    help="Batches of papers that a provider answers later: how they stand, fetch them, end them.",
+    default_parameter=Parameter(negative=()),
+)
+
+
+def run_batch(
+    options: RunOptions, model: Model, *, cassettes: Path | None = None, json_: bool = False
+) -> int:
+    """Fetch what has ended, go through the feed, and submit what is not answered yet."""
+    from extract.batching import BatchSession
+    from extract.batchwork import fetch_of, open_batches, submit
+    from extract.cli.progress import RunWatch, summary_lines
+    from extract.pipeline import run
+
+    _check(options, model, cassettes)
+    model.hosted_endpoint()  # says at once where there is no key
+    wait_s = options.lock_wait_s
+    fetched = None
+    if waiting := open_batches(model, options.database):
+        fetched = fetch_of(model, options.database, waiting, wait_s)
+    session = BatchSession()
+    with RunWatch() as watch:
+        report = run(options, model, watch=watch, open_session=session.opened)
+    shown = list(fetched.batches) if fetched else []
+    report.notes += fetched.notes if fetched else []
+    if session.wanted:
+        sent = submit(model, options.database, session.wanted, lock_wait_s=wait_s)
+        shown += sent.batches
+        report.notes += sent.notes
+    if json_:
+        document = report.as_json()
+        document["batches"] = [asdict(batch) for batch in shown]
+        document["fetched"] = [run.as_json() for run in fetched.runs] if fetched else []
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        for each in fetched.runs if fetched else []:
+            if each.tried:
+                print("\n".join(_fetched_lines(each)))
+        print("\n".join(summary_lines(report)[:-1]))
+        print("\n".join(_lines(shown)))
+        print(_next(shown, options.database))
+    return report.exit_code
+
+
+def _check(options: RunOptions, model: Model, cassettes: Path | None) -> None:
+    """Refuse what a batch cannot do."""
+    from extract.errors import InputError
+
+    if model.is_local:
+        raise InputError(
+            f"{model.name} runs on this machine and has no Batch API",
+            hint="Leave out --batch, or name a hosted model: --model openai/NAME.",
+        )
+    if cassettes is not None:
+        raise InputError(
+            "--cassettes with --batch", hint="Recordings are of live calls; leave one of them out."
+        )
+    if options.budget is not None:
+        raise InputError(
+            "--budget with --batch: what a batch costs is only known when it has ended",
+            hint="See what it may cost with --dry-run, and limit the papers with --limit.",
+        )
+
+
+@batches.command
+def status(
+    ids: Annotated[list[str] | None, Parameter(name="IDS")] = None,
+    /,
+    *,
+    db: Path | None = None,
+    base_url: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Ask how the open batches of a database stand. Writes nothing.
+
+    Parameters
+    ----------
+    ids
+        Batches, by the beginning of their id; all open ones by default.
+    db
+        Database file; papers.duckdb by default.
+    base_url
+        The server that they are with, where it is not the provider's own.
+    json_
+        Print as JSON.
+    """
+    from extract.batchwork import standing
+
+    chosen = _chosen(db, ids, base_url)
+    return _told(standing(chosen), chosen.database, json_=json_) and 0
+
+
+@batches.command
+def fetch(
+    ids: Annotated[list[str] | None, Parameter(name="IDS")] = None,
+    /,
+    *,
+    db: Path | None = None,
+    resubmit: bool = False,
+    base_url: str | None = None,
+    task: str | None = None,
+    trust_code: bool = False,
+    lock_wait: float | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Store what has come of the open batches; safe at any time, and as often as you like.
+
+    Exit code 0 while batches are running, and when every paper is answered; 3 when a batch ended
+    and left papers without an answer.
+
+    Parameters
+    ----------
+    ids
+        Batches, by the beginning of their id; all open ones by default.
+    db
+        Database file; papers.duckdb by default.
+    resubmit
+        Submit again what expired, failed for a passing reason, or is missing, and nothing else.
+    base_url
+        The server that they are with, where it is not the provider's own.
+    task
+        Folder of their task, where it is not built in.
+    trust_code
+        Let a schema.py of that folder run.
+    lock_wait
+        Seconds to wait for another run on the same database to end.
+    json_
+        Print as JSON.
+    """
+    from extract.batchwork import fetch
+
+    chosen = _chosen(db, ids, base_url, lock_wait)
+    chosen = replace(chosen, task=task, trust_code=trust_code)
+    return _told(fetch(chosen, resubmit=resubmit), chosen.database, json_=json_)
+
+
+@batches.command
+def cancel(
+    ids: Annotated[list[str] | None, Parameter(name="IDS")] = None,
+    /,
+    *,
+    db: Path | None = None,
+    all_: Annotated[bool, Parameter(name="--all")] = False,
+    base_url: str | None = None,
+    lock_wait: float | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """End batches; what they have answered by then is paid for, and can be fetched.
+
+    Parameters
+    ----------
+    ids
+        Batches, by the beginning of their id.
+    db
+        Database file; papers.duckdb by default.
+    all_
+        End all that are open.
+    base_url
+        The server that they are with, where it is not the provider's own.
+    lock_wait
+        Seconds to wait for another run on the same database to end.
+    json_
+        Print as JSON.
+    """
+    from extract.batchwork import cancel
+    from extract.errors import InputError
+
+    if bool(ids) == all_:
+        raise InputError("no batch is named", hint="Name batches by their id, or say --all.")
+    chosen = _chosen(db, ids, base_url, lock_wait)
+    return _told(cancel(chosen), chosen.database, json_=json_) and 0
+
+
+def _chosen(
+    db: Path | None, ids: list[str] | None, base_url: str | None, lock_wait: float | None = None
+) -> Chosen:
+    """Return the batches that are meant, and where they are, with the settings of this place."""
+    from extract.batchwork import Chosen
+    from extract.settings import settle
+
+    settings = settle(db=db, lock_wait=lock_wait)
+    return Chosen(
+        database=settings.db,
+        ids=ids or (),
+        base_url=base_url,
+        known_url=settings.base_url,
+        lock_wait_s=settings.lock_wait,
+    )
+
+
+def _told(report: BatchReport, db: Path, *, json_: bool) -> int:
+    """Print what was found and done; return the exit code."""
+    from extract.terminal import safe_text
+
+    if json_:
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=1, default=str))
+        return report.exit_code
+    lines = [line for run in report.runs for line in _fetched_lines(run)]
+    lines += _lines(report.batches)
+    lines += [f"note: {note}" for note in report.notes]
+    lines.append(_next(report.batches, db))
+    print("\n".join(map(safe_text, lines)))
+    for words in report.left:
+        print(f"paperfacts: {safe_text(words)}", file=sys.stderr)
+    return report.exit_code
+
+
+def _fetched_lines(run: RunReport) -> list[str]:
+    """Tell what was stored of one model's batches."""
+    from extract.cli.progress import summary_lines
+
+    return [line for line in summary_lines(run)[1:-1] if not line.startswith("note: ")]
+
+
+def _lines(shown: list[StoredBatch]) -> list[str]:
+    """Return a line for each batch."""
+    return [f"{batch.batch_id}  {_words(batch)}" for batch in shown]
+
+
+def _words(batch: StoredBatch) -> str:
+    """Say in words how a batch stands."""
+    papers = f"{batch.requests:,} requests to {batch.model}"
+    where = f" ({batch.provider_batch_id})" if batch.provider_batch_id else ""
+    why = f": {batch.words}" if batch.words else ""
+    match batch.state:
+        case "planned":
+            return f"not submitted: {papers}; its upload was broken off, the next run sends them"
+        case "uploaded":
+            return f"being submitted: {papers}; fetch goes on with it"
+        case "dropped":
+            return f"dropped: {papers}{why}"
+        case "fetched":
+            counts = f"{batch.answered or 0:,} of {batch.requests:,} answered"
+            counts += f", {batch.failures:,} failed" if batch.failures else ""
+            counts += f", {batch.not_asked:,} not asked" if batch.not_asked else ""
+            return f"{batch.status}, fetched: {counts}, {batch.model}{where}{why}"
+    counts = f", {batch.completed:,} answered" if batch.completed else ""
+    counts += f", {batch.failed:,} failed" if batch.failed else ""
+    since = f", submitted {(batch.submitted_at or '')[:16]} UTC"
+    return f"{batch.status}: {papers}{counts}{since}{where}{why}"
+
+
+def _next(shown: list[StoredBatch], db: Path) -> str:
+    """Say what to do now."""
+    from extract.batchwork import has_losses
+
+    if any(batch.is_open for batch in shown):
+        return f"next: paperfacts batch fetch --db {db}   (from any machine; takes up to 24 hours)"
+    if any(map(has_losses, shown)):
+        return f"next: run the feed again, or paperfacts batch fetch --resubmit --db {db}"
+    if not shown:
+        return f"there are no open batches in {db}"
+    return f'next: paperfacts sql "select * from results limit 5" --db {db}'
