@@ -86,6 +86,28 @@ def _finish_of(response: Any) -> str | None:
 
 
 def _usage_of(response: Any) -> dict[str, Any]:
-    """Return an SDK's usage object as the dict that it was."""
-    dump = getattr(getattr(response, "usage", None), "model_dump", None)
+    """Return an SDK's usage object in the words of the OpenAI protocol."""
+    if (counts := getattr(response, "usage_metadata", None)) is not None:  # Google's
+        answer = _number(counts, "candidates_token_count") + _number(counts, "thoughts_token_count")
+        cached = _number(counts, "cached_content_token_count")
+        return _usage(_number(counts, "prompt_token_count"), cached, answer)
+    usage = getattr(response, "usage", None)
+    if hasattr(usage, "cache_read_input_tokens"):  # Anthropic's, which counts those apart
+        cached = _number(usage, "cache_read_input_tokens")
+        new = _number(usage, "input_tokens") + _number(usage, "cache_creation_input_tokens")
+        return _usage(new + cached, cached, _number(usage, "output_tokens"))
+    dump = getattr(usage, "model_dump", None)
     return dict(dump()) if dump is not None else {}
+
+
+def _usage(tokens: int, cached: int, answer: int) -> dict[str, Any]:
+    return {
+        "prompt_tokens": tokens,
+        "completion_tokens": answer,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+
+
+def _number(counts: Any, name: str) -> int:
+    value = getattr(counts, name, None)
+    return value if isinstance(value, int) else 0
