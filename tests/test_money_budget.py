@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from extract.errors import InputError
@@ -21,6 +22,7 @@ from extract.models import find_model
 from extract.money.budget import Budget, read_budget
 from extract.pipeline import RunOptions, run
 from extract.report import RunReport
+from extract.store.spending import SpentBefore, spent_before
 from extract.tasks import load_task
 from tests.faults.store_kit import command, environment, numbered_feed, rows
 from tests.paid_model import PRICES, PaidModel, billed, paid_process
@@ -114,6 +116,21 @@ def test_runs_without_a_budget_count_in_a_later_one(tmp_path: Path) -> None:
     assert after.left
 
 
+def test_what_is_stored_counts_where_a_run_did_not_end(tmp_path: Path) -> None:
+    """A run without a budget that was killed has its answers, and one of unknown price is told."""
+    feed, db = numbered_feed(tmp_path / "feed.jsonl", 4), tmp_path / "papers.duckdb"
+    with PaidModel(tmp_path / "bill", ways={"ok": 1}) as server:
+        paid_run(server.url, feed, None)
+    with duckdb.connect(str(db)) as connection:
+        connection.execute("update runs set state = 'running', price = null, price_at_most = null")
+    assert float(billed(tmp_path / "bill")) == pytest.approx(float(spent_before(db).at_most))
+    with duckdb.connect(str(db)) as connection:
+        connection.execute("update completions set price = null, price_at_most = null")
+
+    assert SpentBefore(Decimal(0), unpriced=1) == spent_before(db)
+    assert SpentBefore() == spent_before(tmp_path / "none.duckdb")
+
+
 def test_nothing_left_asks_nothing(tmp_path: Path) -> None:
     """A budget of nothing makes no call, and every paper is left."""
     feed, bill = numbered_feed(tmp_path / "feed.jsonl", 3), tmp_path / "bill"
@@ -145,7 +162,7 @@ def test_what_is_stored_of_a_stopped_run_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kills", "workers", "budget"),
-    [(1, 8, "0.5"), pytest.param(16, 32, "20", marks=pytest.mark.slow)],
+    [(1, 8, "0.5"), pytest.param(6, 32, "10", marks=pytest.mark.slow)],
     ids=["short", "long"],
 )
 def test_kill_9_cannot_make_it_more(tmp_path: Path, kills: int, workers: int, budget: str) -> None:

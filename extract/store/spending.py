@@ -26,7 +26,7 @@ _SPENT = """
 with stored as (
     select run_id, sum(price_at_most) as at_most from completions group by run_id
 )
-select coalesce(s.at_most, r.price_at_most, c.at_most), coalesce(r.calls, 0) > 0
+select greatest(s.at_most, r.price_at_most, c.at_most), coalesce(r.calls, 0) > 0
 from runs r
 full join spending s using (run_id)
 left join stored c on c.run_id = coalesce(r.run_id, s.run_id)
