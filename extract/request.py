@@ -9,12 +9,16 @@ Not here: time limits, retries, concurrency. They change how we ask, not what is
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 KEY_RECIPE = "k1"
+MAX_SCHEMAS = 64
+
+_SCHEMAS: dict[int, tuple[dict[str, Any], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,26 @@ def request_key(request: Request) -> str:
 
     Order counts: a schema with its fields in another order asks another question.
     """
-    values = asdict(request)
-    del values["parts"]
-    canonical = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    written = (
+        f'"{each.name}":{_written(getattr(request, each.name))}'
+        for each in fields(request)
+        if each.name != "parts"
+    )
+    canonical = "{" + ",".join(written) + "}"
     digest = hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16)
     return f"{KEY_RECIPE}-{digest.hexdigest()}"
+
+
+def _written(value: Any) -> str:
+    """Return a field as compact JSON; a schema, the same for a whole task, is written once."""
+    if not isinstance(value, dict):
+        value = asdict(value) if isinstance(value, Sampling) else value
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    kept = _SCHEMAS.get(id(value))
+    # Compared, not only found: somebody may have changed the schema since.
+    if kept is None or kept[0] != value:
+        kept = copy.deepcopy(value), json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if len(_SCHEMAS) >= MAX_SCHEMAS:
+            _SCHEMAS.clear()
+        _SCHEMAS[id(value)] = kept
+    return kept[1]

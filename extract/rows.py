@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from extract.completion import Completion, Failure, Spent
@@ -233,7 +233,6 @@ def _money(spent: Spent | None) -> dict[str, float | None]:
 
 def _stored_request(request: Request) -> str:
     """Return the request as it is kept: the grammar and schema follow from the rest."""
-    kept = asdict(request)
-    for derived in ("grammar", "answer_schema", "parts"):
-        kept.pop(derived)
-    return json.dumps(kept, ensure_ascii=False)
+    derived = ("grammar", "answer_schema", "parts")
+    kept = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in derived}
+    return json.dumps(kept | {"sampling": asdict(request.sampling)}, ensure_ascii=False)

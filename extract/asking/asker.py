@@ -29,6 +29,7 @@ from extract.asking.mapping import mapped
 from extract.asking.policy import Tally, backoff_s, retrying
 from extract.asking.purse import Purse, bound_of
 from extract.asking.question import Question, question_of
+from extract.asking.rates import Rates
 from extract.asking.reask import reasked
 from extract.asking.reply import Reply
 from extract.asking.words import shown_words
@@ -71,7 +72,8 @@ class Asker:
         self._purse = purse
         self._clock = clock
         self._sleep = sleep
-        self._gate = Gate(limits.concurrency, limits.breaker, clock=clock, sleep=sleep)
+        rates = Rates(limits.rpm, limits.tpm, max_wait_s=limits.max_wait_s)
+        self._gate = Gate(limits.concurrency, limits.breaker, clock=clock, sleep=sleep, rates=rates)
         self._line: Line | None = None
 
     async def __aenter__(self) -> Self:
@@ -171,7 +173,9 @@ class Asker:
 
     async def _timed(self, line: Line, question: Question, tally: Tally) -> Reply:
         """Make one call within what is left of the paper's time, and count it."""
-        async with self._gate.room():
+        async with self._gate.room(question.chars, question.max_tokens) as ticket:
+            tally.started += ticket.waited_s  # waiting for our turn is not the provider's time
+            read, written = tally.input_tokens, tally.output_tokens
             called_at, calls_before = self._clock(), tally.calls
             left_s = self.limits.total_timeout_s - (called_at - tally.started)
             tally.calls += 1
@@ -183,7 +187,9 @@ class Asker:
                 raise
             finally:
                 self.calls += tally.calls - calls_before
+                ticket.used = tally.input_tokens - read, tally.output_tokens - written
         self._gate.answered()
+        self._gate.widen()
         return reply
 
     def _note(self, fault: Fault, tally: Tally, called_at: float) -> None:
@@ -197,7 +203,9 @@ class Asker:
                 fault.tries = 1
             else:
                 self._gate.hold(fault.retry_after_s)
-        if fault.wants_fewer and self._gate.narrow(called_at):
+        if fault.failure_class == "rate_limited":
+            self._gate.narrow(called_at)
+        if fault.wants_fewer and self._gate.narrow(called_at, for_good=True):
             self.notes.append(f"{fault.message} (now {self._gate.width})")
 
     def _given_up(self, fault: Fault, tally: Tally) -> Failure:
@@ -228,7 +236,7 @@ class Asker:
     def _open(self) -> Line:
         """Open the client; whatever a library says about that is ours afterwards."""
         try:
-            return open_line(self.endpoint, self.limits)
+            return open_line(self.endpoint, self.limits, self._gate.heard)
         except PaperfactsError:
             raise
         except Exception as error:  # noqa: BLE001  # what is not known there is raised again

@@ -7,15 +7,20 @@ The envelope is read from the bytes; the SDK's own reading makes objects of anyt
 from __future__ import annotations
 
 import asyncio
+import json
 
 from extract.asking.client import Line
 from extract.asking.errors import SchemaRefused
+from extract.asking.fault import Fault, LibraryError
 from extract.asking.mapping import late, mapped
 from extract.asking.policy import Tally
 from extract.asking.question import Question
 from extract.asking.reply import Received, Reply, document_of, read_chat, read_responses
-from extract.asking.statuses import fault_in_body
+from extract.asking.statuses import fault_in_body, fault_of_status
+from extract.asking.words import shown_words
 from extract.asking.wrapped import ask_wrapped
+
+JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
 async def call(line: Line, question: Question, tally: Tally, limit_s: float) -> Reply:
@@ -26,6 +31,8 @@ async def call(line: Line, question: Question, tally: Tally, limit_s: float) -> 
                 return await ask_wrapped(line, question, tally)
             tally.count_sent()
             received = await _post(line, question)
+    except Fault as error:
+        fault = error
     except TimeoutError:
         fault = late(line.endpoint, limit_s)
     except Exception as error:  # noqa: BLE001  # what is not known there is raised again
@@ -38,12 +45,21 @@ async def call(line: Line, question: Question, tally: Tally, limit_s: float) -> 
 
 
 async def _post(line: Line, question: Question) -> Received:
-    """Send the question and return the bytes of the answer."""
-    import httpx2
+    """Send the question and return the bytes of the answer.
 
-    response = await line.client.post(
-        question.path, cast_to=httpx2.Response, body=question.sent_form()
+    The SDK's own `post` makes and checks an options object for every call, which takes as long
+    as the call; what it sends is the same.
+    """
+    assert line.http is not None
+    body = json.dumps(
+        question.sent_form(), ensure_ascii=False, separators=(",", ":"), allow_nan=False
     )
+    response = await line.http.post(question.path, content=body.encode(), headers=JSON)
+    if response.status_code >= 300:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        fault = fault_of_status(response.status_code, response.content, headers, line.endpoint)
+        words = shown_words(response.text, line.endpoint.secret())
+        raise fault from LibraryError(f"status {response.status_code}: {words}")
     return Received(
         body=response.content,
         content_type=response.headers.get("content-type", ""),

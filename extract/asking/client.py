@@ -7,6 +7,7 @@ instructor builds the client, from their own SDK.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from extract.errors import InputError
 if TYPE_CHECKING:
     import httpx2
 
+Heard = Callable[[Mapping[str, str]], None]
+
 CONNECT_TIMEOUT_S = 10.0
 NO_KEY = "none-needed"
 
@@ -26,11 +29,13 @@ NO_KEY = "none-needed"
 class Line:
     """A client that is connected to an endpoint.
 
-    A wrapped client is another SDK's, inside instructor's: it is asked through instructor.
+    `http` is what the client sends with, its address and its key in it. A wrapped client is another
+    SDK's, inside instructor's: it is asked through instructor.
     """
 
     endpoint: Endpoint
     client: Any
+    http: httpx2.AsyncClient | None = None
     is_wrapped: bool = False
 
     async def close(self) -> None:
@@ -40,13 +45,16 @@ class Line:
             await close()
 
 
-def open_line(endpoint: Endpoint, limits: Limits) -> Line:
-    """Return the line to *endpoint*; a `KeyRejected` where it needs a key and has none."""
+def open_line(endpoint: Endpoint, limits: Limits, heard: Heard | None = None) -> Line:
+    """Return the line to *endpoint*; a `KeyRejected` where it needs a key and has none.
+
+    *heard* is called with the headers of every answer, before its body is read.
+    """
     # Without a handler Python prints their errors, papers included, to stderr.
     for name in ("instructor", "openai", "httpx2"):
         logging.getLogger(name).addHandler(logging.NullHandler())
     if not endpoint.is_openai_protocol:
-        return _line_by_instructor(endpoint, limits)
+        return _line_by_instructor(endpoint, limits, heard)
     from openai import AsyncOpenAI
 
     if endpoint.api_key is None and endpoint.base_url is None and endpoint.kind.key_variables:
@@ -54,25 +62,26 @@ def open_line(endpoint: Endpoint, limits: Limits) -> Line:
             f"there is no key for {endpoint.place}",
             hint=f"Set {endpoint.key_variable}, or name a server with --base-url.",
         )
+    http = _http_client(endpoint, limits, heard)
     client = AsyncOpenAI(
         # Never None: the SDK would take OPENAI_API_KEY and send it to any base URL.
         api_key=endpoint.secret() or NO_KEY,
         base_url=endpoint.url,
         max_retries=0,
         timeout=_timeout(limits),
-        http_client=_http_client(endpoint, limits),
+        http_client=http,
     )
-    return Line(endpoint, client)
+    return Line(endpoint, client, http)
 
 
-def _line_by_instructor(endpoint: Endpoint, limits: Limits) -> Line:
+def _line_by_instructor(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> Line:
     """Let instructor build the client, from the provider's own SDK."""
     import instructor
 
     key: dict[str, Any] = {"api_key": endpoint.secret()} if endpoint.api_key else {}
     name = f"{endpoint.provider}/{endpoint.model}"
     client = instructor.from_provider(name, async_client=True, mode=wrapped_mode(endpoint), **key)
-    _tame(getattr(client, "client", None), endpoint, limits)
+    _tame(getattr(client, "client", None), endpoint, limits, heard)
     return Line(endpoint, client, is_wrapped=True)
 
 
@@ -92,7 +101,7 @@ def wrapped_mode(endpoint: Endpoint) -> Any:
     return Mode.JSON if endpoint.kind.module == "google.genai" else Mode.JSON_SCHEMA
 
 
-def _tame(client: Any, endpoint: Endpoint, limits: Limits) -> None:
+def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: Heard | None) -> None:
     """Take from another SDK's client what ours does not have either.
 
     SDKs made by the generator of openai's share its attributes; instructor's builders do not
@@ -107,21 +116,39 @@ def _tame(client: Any, endpoint: Endpoint, limits: Limits) -> None:
     if isinstance(http, httpx2.AsyncClient):
         http.follow_redirects = False
         http.headers["accept-encoding"] = ENCODINGS
-        http.event_hooks = {"response": [bounding_hook(limits.max_response_bytes)]}
+        http.event_hooks = {"response": _hooks(limits, heard)}
 
 
-def _http_client(endpoint: Endpoint, limits: Limits) -> httpx2.AsyncClient:
+def _http_client(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> httpx2.AsyncClient:
     """Return the HTTP client: bounded bodies, no redirects, no more connections than calls."""
     import httpx2
 
     return httpx2.AsyncClient(
+        base_url=endpoint.url or "",
         follow_redirects=False,
         timeout=_timeout(limits),
         limits=httpx2.Limits(max_connections=max(1, limits.concurrency)),
-        headers={"accept-encoding": ENCODINGS},
-        event_hooks={"response": [bounding_hook(limits.max_response_bytes)]},
+        headers={
+            "accept-encoding": ENCODINGS,
+            # Never left out: the SDK would take OPENAI_API_KEY and send it to any base URL.
+            "authorization": f"Bearer {endpoint.secret() or NO_KEY}",
+            "user-agent": "paperfacts",
+        },
+        event_hooks={"response": _hooks(limits, heard)},
         trust_env=not endpoint.is_loopback,
     )
+
+
+def _hooks(limits: Limits, heard: Heard | None) -> list[Any]:
+    """Return what looks at every answer: its headers, and the size of its body."""
+    bound = bounding_hook(limits.max_response_bytes)
+    if heard is None:
+        return [bound]
+
+    async def tell(response: httpx2.Response) -> None:
+        heard(response.headers)
+
+    return [tell, bound]
 
 
 def _timeout(limits: Limits) -> httpx2.Timeout:

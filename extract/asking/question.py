@@ -26,6 +26,7 @@ PATHS = {
     "json_schema": "/chat/completions",
     "responses": "/responses",
 }
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class Question:
         """The endpoint's path that this mode is asked at."""
         return PATHS[self.mode]
 
+    @property
+    def chars(self) -> int:
+        """The length of its messages."""
+        return sum(len(str(message.get("content", ""))) for message in self.body["messages"])
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens that the answer may have; 0 where the provider decides."""
+        return next((self.body[name] for name in LIMITS if name in self.body), 0)
+
     def sent_form(self) -> dict[str, Any]:
         """The body as the endpoint reads it: the Responses endpoint says `input`."""
         if self.mode != "responses":
@@ -49,7 +60,7 @@ class Question:
 
     def with_budget(self, factor: int) -> Question:
         """Return the same question with the limit of its answer multiplied."""
-        for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        for name in LIMITS:
             if name in self.body and factor != 1:
                 return replace(self, body={**self.body, name: self.body[name] * factor})
         return self
