@@ -20,7 +20,9 @@ from extract.asking.wrapped import _usage_of
 from extract.completion import Failure, Spent
 from extract.errors import ModelError
 from extract.money.errors import BudgetReached
+from extract.request import Request, Sampling
 from tests.asking_kit import REQUEST, Finding, PassingTime
+from tests.faults.chaos_routes import first, refused, sent
 from tests.faults.chaos_server import ChaosServer
 
 KEY = SecretStr("sk-nothing")
@@ -47,16 +49,23 @@ class Recording:
         return Spent(Decimal(len(counted)), Decimal(10 * unknown), unknown)
 
 
-def asked(url: str, purse: Recording, **limits: Any) -> Asked[Any] | Failure:
+def asked(
+    url: str,
+    purse: Recording,
+    *,
+    provider: str = "openai",
+    request: Request = REQUEST,
+    **limits: Any,
+) -> Asked[Any] | Failure:
     """Ask about one paper with a purse."""
     passing = PassingTime()
-    endpoint = Endpoint("openai", "m", url, KEY)
+    endpoint = Endpoint(provider, "m", url, KEY)
     given = Limits(**{"call_timeout_s": 5, "total_timeout_s": 600} | limits)
 
     async def run() -> Asked[Any] | Failure:
         asker = Asker(endpoint, given, purse=purse, clock=passing.clock, sleep=passing.sleep)
         async with asker:
-            return await asker.ask(REQUEST, Finding.model_validate_json, Finding)
+            return await asker.ask(request, Finding.model_validate_json, Finding)
 
     return asyncio.run(run())
 
@@ -225,3 +234,44 @@ def test_other_sdks_count_in_other_words(response: Any, expected: tuple[int, int
         usage["completion_tokens"],
         usage["prompt_tokens_details"]["cached_tokens"],
     )
+
+
+@pytest.mark.parametrize(
+    ("route", "settled"),
+    [
+        ("good", [([Counted(12, 2, 5)], 0)]),
+        ("wrong-first", [([Counted(12, 2, 5)] * 2, 0)]),
+        ("fails", [([], 1)] * 5),
+        ("wrong-then-fails", [([Counted(12, 2, 5)], 1)] + [([], 1)] * 4),
+        ("refused", [([], 0)]),
+    ],
+)
+def test_what_instructor_asks_by_itself_is_settled(
+    route: str, settled: list[tuple[list[Counted], int]]
+) -> None:
+    """Each of its requests counts: with its tokens, or as one of unknown price."""
+    pytest.importorskip("anthropic")
+    usage = {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 2}
+
+    def message(**arguments: Any) -> bytes:
+        call = {"type": "tool_use", "id": "t", "name": "Finding", "input": arguments}
+        fields = {"id": "m", "type": "message", "role": "assistant", "model": "m"}
+        ended = {"stop_reason": "tool_use", "stop_sequence": None, "usage": usage}
+        return json.dumps(fields | {"content": [call]} | ended).encode()
+
+    good, wrong = sent(200, message(method="a", n=1)), sent(200, message(methd="a"))
+    fails = refused(529, "Overloaded", "overloaded_error")
+    routes = {
+        "good": good,
+        "wrong-first": first(1, wrong, good),
+        "fails": fails,
+        "wrong-then-fails": first(1, wrong, fails),
+        "refused": refused(400, "no", "invalid_request_error"),
+    }
+    purse = Recording()
+    plain = replace(REQUEST, sampling=Sampling(temperature=None, max_tokens=64))
+    with ChaosServer(routes) as chaos:
+        asked(chaos.url(route), purse, provider="anthropic", request=plain)
+
+    assert settled == purse.settled
+    assert {2} == {bound.calls for bound in purse.bounds}
