@@ -155,7 +155,11 @@ class Arrivals:
         self.failures.pop(key, None)
         self._count(completion, len(asked.papers))
         if asked.todos:
-            return self.settling.answered(asked.todos, completion)
+            report = self.settling.report
+            before = report.facts.total()
+            rows = self.settling.answered(asked.todos, completion)
+            report.new_facts += report.facts.total() - before
+            return rows
         self.stale += 1
         row = self.settling.request_row(key, None) | answered_row(completion, completion.content)
         return Batch(completions=[row])

@@ -188,6 +188,17 @@ def open_batches(model: Model, database: Path) -> list[StoredBatch]:
     ]
 
 
+def open_words(model: Model, database: Path) -> str:
+    """Say that a live run would ask what is in open batches; empty where nothing is."""
+    waiting = [] if model.is_local else open_batches(model, database)
+    if not waiting:
+        return ""
+    return (
+        f"{sum(batch.requests for batch in waiting):,} requests are in open batches, and a live run"
+        f" asks them again; they can be fetched with: paperfacts batch fetch --db {database}"
+    )
+
+
 Work = Callable[[Batching], Awaitable[list[StoredBatch]]]
 
 

@@ -126,9 +126,7 @@ class BatchServer:
         """Return which file a row goes to, and what it says."""
         text = json.dumps(row["body"], ensure_ascii=False)
         how = next((how for word, how in self.wrong.items() if word in text), "")
-        how = {"expired": "expired", "cancelled": "cancelled", "completed": "missing"}.get(
-            late, how
-        )
+        how = {"completed": "missing", "in_progress": "missing"}.get(late, late or how)
         match how:
             case "missing":
                 return "none", {}

@@ -73,10 +73,6 @@ class BatchLine:
 
     async def __aenter__(self) -> Self:
         self._line = await asyncio.to_thread(self._open, self.limits)
-        file_limits = replace(
-            self.limits, call_timeout_s=FILE_TIMEOUT_S, max_response_bytes=MAX_FILE_BYTES
-        )
-        self._file_line = await asyncio.to_thread(self._open, file_limits)
         if self._line.is_wrapped:
             raise InputError(
                 f"{self.endpoint.place} has no Batch API of the OpenAI protocol",
@@ -103,7 +99,7 @@ class BatchLine:
 
         Written in ASCII: some servers take U+2028 in a text for the end of its line.
         """
-        question = question_of(request, answer_model, self._lines()[0]).with_budget(budget)
+        question = question_of(request, answer_model, self._calls()).with_budget(budget)
         row = {
             "custom_id": key,
             "method": "POST",
@@ -114,7 +110,7 @@ class BatchLine:
 
     async def upload(self, file: IO[bytes], name: str) -> str:
         """Send a file of rows; return its id."""
-        client = self._lines()[1].client
+        client = (await self._for_files()).client
 
         async def send() -> dict[str, Any]:
             file.seek(0)
@@ -127,7 +123,7 @@ class BatchLine:
 
     async def start(self, file_id: str, path: str, marker: str, since_s: float) -> Job:
         """Start the batch of a file, once: where the call breaks, look whether it was started."""
-        client = self._lines()[0].client
+        client = self._calls().client
 
         async def create() -> dict[str, Any]:
             return self._document(
@@ -179,7 +175,7 @@ class BatchLine:
 
     async def job(self, job_id: str) -> Job:
         """Return how a batch stands."""
-        client = self._lines()[0].client
+        client = self._calls().client
 
         async def retrieve() -> dict[str, Any]:
             return self._document(await client.batches.with_raw_response.retrieve(job_id))
@@ -188,7 +184,7 @@ class BatchLine:
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for a batch to be ended; what it has answered so far can still be fetched."""
-        client = self._lines()[0].client
+        client = self._calls().client
 
         async def end() -> dict[str, Any]:
             return self._document(await client.batches.with_raw_response.cancel(job_id))
@@ -206,7 +202,7 @@ class BatchLine:
 
     async def download(self, file_id: str, into: IO[bytes]) -> bool:
         """Write a file's content to *into*, from its beginning; False where it is gone."""
-        client = self._lines()[1].client
+        client = (await self._for_files()).client
 
         async def fetch() -> bool:
             into.seek(0)
@@ -222,7 +218,7 @@ class BatchLine:
             return False
 
     async def _page(self, after: str | None) -> tuple[list[Job], bool]:
-        client = self._lines()[0].client
+        client = self._calls().client
         more: dict[str, Any] = {"after": after} if after else {}
 
         async def listing() -> dict[str, Any]:
@@ -306,10 +302,18 @@ class BatchLine:
             hint="Run the same command again: nothing is lost, and nothing is sent twice.",
         )
 
-    def _lines(self) -> tuple[Line, Line]:
-        """Return the lines for calls and for files."""
-        assert self._line and self._file_line, "a BatchLine is used inside `async with`"
-        return self._line, self._file_line
+    def _calls(self) -> Line:
+        assert self._line, "a BatchLine is used inside `async with`"
+        return self._line
+
+    async def _for_files(self) -> Line:
+        """Return the line for files, which are longer than any answer to a call."""
+        if self._file_line is None:
+            limits = replace(
+                self.limits, call_timeout_s=FILE_TIMEOUT_S, max_response_bytes=MAX_FILE_BYTES
+            )
+            self._file_line = await asyncio.to_thread(self._open, limits)
+        return self._file_line
 
     def _open(self, limits: Limits) -> Line:
         """Open a client; whatever a library says about that is ours afterwards."""

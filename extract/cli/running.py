@@ -94,6 +94,7 @@ def run_feed(
     json_
         Print the report as JSON.
     """
+    from extract.batchwork import open_words
     from extract.cli.configuring import model_of
     from extract.cli.progress import RunWatch
     from extract.cli.recording import cassette_session, check_stale, record_command
@@ -140,6 +141,8 @@ def run_feed(
         from extract.cli.batching import run_batch
 
         return run_batch(options, chosen, cassettes=cassettes, json_=json_)
+    if waiting := open_words(chosen, settings.db):
+        print(f"paperfacts: {waiting}", file=sys.stderr)
     session = None
     if cassettes is not None:
         if budget is not None:
