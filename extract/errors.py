@@ -3,6 +3,7 @@
     PaperfactsError            1    a bug, or a failure that no class below names
     ├── InputError             2    bad input or usage; no model was called
     ├── PapersFailed           3    finished, and some papers failed; they are listed
+    │   └── BudgetReached           the next call might be too much (extract.money)
     ├── ModelError             4    the model cannot be used; the run can be taken up again
     ├── StoreError             5    the database cannot be used
     └── QueryError             6    the query was refused or ran over a limit

@@ -117,6 +117,17 @@ def test_more_known_papers_narrow_it() -> None:
     assert guess.output_tokens.high >= 50 * 4096
 
 
+@pytest.mark.parametrize("chars", [2, 40, 400, 20_000])
+@pytest.mark.parametrize("papers", [1, 7])
+def test_a_guess_has_its_ends_in_order(chars: int, papers: int) -> None:
+    """Also for papers of a line, and for those that are longer than an answer may be."""
+    said = estimate(loaded(papers, chars), [], TARIFF)
+
+    assert said.price is not None
+    for interval in (said.calls, said.input_tokens, said.output_tokens, said.price):
+        assert 0 <= interval.low <= interval.expected <= interval.high
+
+
 def test_an_unknown_price_leaves_the_tokens() -> None:
     """None and not 0."""
     said = estimate(loaded(3), [], None)

@@ -176,6 +176,7 @@ def _guessed(load: Load) -> tuple[Interval, Interval, Interval]:
     schemas = load.schema_chars * load.calls
     chars, size = load.request_chars + schemas, load.request_bytes + schemas
     most = load.max_tokens * load.calls
+    output = min(ANSWER_SHARE * load.paper_chars, most)
     return (
         Interval(load.calls, load.calls, MOST_ASKED_TWICE * load.calls),
         Interval(
@@ -184,8 +185,8 @@ def _guessed(load: Load) -> tuple[Interval, Interval, Interval]:
             MOST_ASKED_TWICE * size / FEWEST_BYTES_A_TOKEN,
         ),
         Interval(
-            min(SHORTEST_ANSWER * load.calls, most),
-            min(ANSWER_SHARE * load.paper_chars, most),
+            min(SHORTEST_ANSWER * load.calls, output),
+            output,
             MOST_ASKED_TWICE * most,
         ),
     )
