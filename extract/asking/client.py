@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from extract.asking.bounded import ENCODINGS, bounding_hook
 from extract.asking.endpoint import Endpoint, Limits
 from extract.asking.errors import KeyRejected
+from extract.asking.transport import quick_transport
 from extract.errors import InputError
 
 if TYPE_CHECKING:
@@ -136,6 +137,9 @@ def _http_client(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> htt
         },
         event_hooks={"response": _hooks(limits, heard)},
         trust_env=not endpoint.is_loopback,
+        transport=quick_transport(
+            max(1, limits.concurrency), is_secure=(endpoint.url or "").startswith("https:")
+        ),
     )
 
 
