@@ -301,6 +301,7 @@ class _Run:
             self.report.waiting += len(group)
             self.watch(self.report)
             return
+        outcome = self.account.priced(outcome)
         self.report.add_usage(outcome.usage)
         if isinstance(outcome, Failure):
             for each in group:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from extract.cli.progress import money_lines
-from extract.completion import Spent, Usage
+from extract.completion import Failure, Spent, Usage
 from extract.feeds import read_feed
 from extract.models import find_model
+from extract.money.account import Account
 from extract.money.budget import Budget
 from extract.money.estimate import Estimate, Load, estimate
 from extract.money.plan import Plan, plan
@@ -21,6 +22,8 @@ from extract.money.tariff import flat
 from extract.pipeline import RunOptions, run
 from extract.report import RunReport
 from extract.request import Request, Sampling
+from extract.rows import failed_row
+from extract.store.database import Database
 from extract.store.spending import PastPaper, rounded_up
 from extract.tasks import load_task
 from tests.command import called
@@ -216,6 +219,19 @@ def test_a_local_model_costs_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert 0 == called("run", feed, "--dry-run", "--budget", "0")
     assert "price: none, the model runs on this machine" in capsys.readouterr().out
+
+
+def test_the_price_of_a_local_answer_is_nothing(tmp_path: Path) -> None:
+    """0 in its run and in its row, and no purse to ask."""
+    report = RunReport("r", "f", "d", "local/m", "facts")
+    database = Database(tmp_path / "papers.duckdb", TASK)
+    account = Account(find_model(None, TASK), database, report, Budget(Decimal(0)))
+    outcome = account.priced(Failure("timeout", "late", usage=Usage(calls=1)))
+    assert isinstance(outcome, Failure)
+
+    assert account.purse is None
+    assert Spent() == outcome.spent == report.spent
+    assert (0.0, 0.0) == (failed_row(outcome)["price"], report.as_json()["price"])
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from extract.completion import Spent
+from extract.completion import Completion, Failure, Spent
 from extract.models import Model
 from extract.money.budget import Budget
 from extract.money.errors import BudgetReached
@@ -52,6 +53,10 @@ class Account:
     def is_reached(self) -> bool:
         """True once a call was more than what is left: nothing new is begun."""
         return self.report.left > 0
+
+    def priced(self, outcome: Completion | Failure) -> Completion | Failure:
+        """Return *outcome* with its price, which is 0 for a local model."""
+        return replace(outcome, spent=Spent()) if self.model.is_local else outcome
 
     def count(self, papers: int, facts: int) -> None:
         """Count papers that were asked about, and what they gave."""
