@@ -110,7 +110,7 @@ class Batching:
             self.database, Settling(self.recipe, self.report), self.line, batch, price
         )
         for file_id in (job.output_file_id, job.error_file_id):
-            if file_id and not await arrivals.take(file_id):
+            if file_id and not await arrivals.take(file_id) and job.is_final:
                 self.report.notes.append(
                     f"{batch.batch_id}: the provider has its file {file_id} no more; what it held"
                     " is asked again"

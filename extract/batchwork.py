@@ -1,9 +1,7 @@
-"""What the commands about batches do: choose the batches, hold the lock, take them one by one.
+"""What the commands about batches do: hold the lock, take the batches one by one, report.
 
-A database says where its batches are. It may come from a stranger, so a key is only sent to a
-server that the user names, to this machine, or to the provider itself.
-
-Not here: what is done with one batch (`extract.batching`), and how it is shown.
+Not here: which batches are meant (`extract.batchchoice`), what is done with one
+(`extract.batching`), and how it is shown.
 """
 
 from __future__ import annotations
@@ -13,54 +11,23 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract.batching import Batching, BatchLimits, told, without_password
-from extract.errors import InputError
-from extract.models import Model, find_model
+from extract.batchchoice import Chosen, by_model, by_place, by_task, task_of
+from extract.batching import Batching, BatchLimits, told
+from extract.models import Model
 from extract.report import RunReport
 from extract.store.batches import BatchBook, StoredBatch, stored_batches
 from extract.store.database import Database
-from extract.store.lock import run_lock
+from extract.store.lock import WAIT_S, run_lock
 from extract.store.rescue import take_up
-from extract.task import Task
-from extract.tasks import BUILT_IN, load_task
+from extract.tasks import load_task
 
 if TYPE_CHECKING:
     from extract.asking import Endpoint
 
-LOCK_WAIT_S = 5.0
 MOST = BatchLimits()
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Which batches a command is about, and what is needed to reach them."""
-
-    database: Path
-    ids: Sequence[str] = ()
-    """The beginning of an id of ours or of the provider's; none means all that are open."""
-    base_url: str | None = None
-    """The server that the user names for these batches."""
-    known_url: str | None = None
-    """The server of the user's settings, which may have their key."""
-    task: str | None = None
-    trust_code: bool = False
-    lock_wait_s: float = LOCK_WAIT_S
-
-    def batches(self) -> list[StoredBatch]:
-        """Return the chosen batches; `InputError` for an id that is none."""
-        if not self.database.exists():
-            raise InputError(
-                f"there is no database at {self.database}",
-                hint=f"paperfacts run FEED --batch --model openai/NAME --db {self.database}",
-            )
-        stored = stored_batches(self.database)
-        if not self.ids:
-            return [batch for batch in stored if batch.is_open]
-        return [_named(each, stored, self.database) for each in dict.fromkeys(self.ids)]
 
 
 @dataclass
@@ -103,7 +70,7 @@ def standing(chosen: Chosen) -> BatchReport:
     report.batches = chosen.batches()
 
     async def look() -> None:
-        for endpoint, batches in _by_place(chosen, [b for b in report.batches if b.is_open]):
+        for endpoint, batches in by_place(chosen, [b for b in report.batches if b.is_open]):
             async with _line(endpoint) as line:
                 for batch in batches:
                     job = None
@@ -124,9 +91,9 @@ def fetch(chosen: Chosen, *, resubmit: bool = False) -> BatchReport:
     for batch in every:
         if not batch.is_open:
             report.batches.append(batch)
-    for name, batches in _by_task([batch for batch in every if batch.is_open]):
-        task = _task(chosen, name, batches)
-        for model, of_model in _by_model(chosen, task, batches):
+    for name, batches in by_task([batch for batch in every if batch.is_open]):
+        task = task_of(chosen, name, batches)
+        for model, of_model in by_model(chosen, task, batches):
             fitting = [b for b in of_model if b.ask_id == model.recipe.ask_id]
             report.left += [_other(b) for b in of_model if b not in fitting]
             if fitting:
@@ -141,7 +108,7 @@ def cancel(chosen: Chosen) -> BatchReport:
     report = BatchReport(str(chosen.database))
     batches = chosen.batches()
     with run_lock(chosen.database, wait_s=chosen.lock_wait_s):
-        for model, of_model in _by_model(chosen, load_task(), [b for b in batches if b.is_open]):
+        for model, of_model in by_model(chosen, load_task(), [b for b in batches if b.is_open]):
             _in_batches(model, chosen.database, report, _each(of_model, Batching.cancel))
     report.batches += [batch for batch in batches if not batch.is_open]
     return report
@@ -165,7 +132,7 @@ def submit(
     database: Path,
     wanted: Mapping[str, list[str]],
     *,
-    lock_wait_s: float = LOCK_WAIT_S,
+    lock_wait_s: float = WAIT_S,
     limits: BatchLimits = MOST,
 ) -> BatchReport:
     """Submit the papers of these keys, less those that are answered or in an open batch."""
@@ -254,9 +221,9 @@ def _opened(
 
 def _resubmit(chosen: Chosen, batches: Sequence[StoredBatch], report: BatchReport) -> None:
     """Submit what ended batches left to be asked again, of the models that were chosen."""
-    for name, of_task in _by_task(batches):
-        task = _task(chosen, name, of_task)
-        for model, of_model in _by_model(chosen, task, of_task):
+    for name, of_task in by_task(batches):
+        task = task_of(chosen, name, of_task)
+        for model, of_model in by_model(chosen, task, of_task):
             if any(batch.ask_id == model.recipe.ask_id for batch in of_model):
                 again = BatchBook(chosen.database).unanswered(model.recipe.ask_id)
                 done = submit(model, chosen.database, again, lock_wait_s=chosen.lock_wait_s)
@@ -275,82 +242,6 @@ def _line(endpoint: Endpoint) -> Any:
     from extract.asking.batches import BatchLine
 
     return BatchLine(endpoint)
-
-
-def _named(given: str, stored: Sequence[StoredBatch], database: Path) -> StoredBatch:
-    """Return the batch whose id is, or begins with, *given*."""
-    found = [
-        batch
-        for batch in stored
-        if batch.batch_id.startswith(given) or (batch.provider_batch_id or "").startswith(given)
-    ]
-    if len(found) != 1:
-        what = "means more than one" if found else "is no"
-        raise InputError(
-            f"{given} {what} batch of {database}",
-            hint=f"It has: {', '.join(b.batch_id for b in found or stored) or 'none'}.",
-        )
-    return found[0]
-
-
-def _by_task(batches: Sequence[StoredBatch]) -> Iterator[tuple[str, list[StoredBatch]]]:
-    for name, group in groupby(sorted(batches, key=lambda b: b.task), key=lambda b: b.task):
-        yield name, list(group)
-
-
-def _task(chosen: Chosen, name: str, batches: Sequence[StoredBatch]) -> Task:
-    """Return the task of a batch: a built-in one, or the folder that the user named."""
-    if name in BUILT_IN and chosen.task is None:
-        return load_task(name)
-    task = load_task(chosen.task or name, trust_code=chosen.trust_code) if chosen.task else None
-    if task is None or task.name != name:
-        raise InputError(
-            f"{batches[0].batch_id} is of the task {name}",
-            hint="Name its folder with --task.",
-        )
-    return task
-
-
-def _by_model(
-    chosen: Chosen, task: Task, batches: Sequence[StoredBatch]
-) -> Iterator[tuple[Model, list[StoredBatch]]]:
-    """Yield each model that batches were submitted to, with them."""
-
-    def where(batch: StoredBatch) -> tuple[str, str, str]:
-        return batch.model, batch.base_url or "", batch.mode
-
-    for _, group in groupby(sorted(batches, key=where), key=where):
-        of_model = sorted(group, key=lambda batch: batch.created_at)
-        first = of_model[0]
-        url = _url(chosen, first)
-        yield find_model(first.model, task, base_url=url, mode=first.mode or None), of_model
-
-
-def _by_place(
-    chosen: Chosen, batches: Sequence[StoredBatch]
-) -> Iterator[tuple[Endpoint, list[StoredBatch]]]:
-    for model, of_model in _by_model(chosen, load_task(), batches):
-        yield model.hosted_endpoint(), of_model
-
-
-def _url(chosen: Chosen, batch: StoredBatch) -> str | None:
-    """Return the server of a batch; `InputError` where the user has to say that it is theirs."""
-    if batch.base_url is None:
-        return None
-    if chosen.base_url is not None:
-        return chosen.base_url
-    if without_password(chosen.known_url) == batch.base_url:
-        return chosen.known_url
-    from extract.asking import Endpoint
-    from extract.keys import GATEWAY_VARIABLE, find_key
-
-    is_here = Endpoint("openai", "", batch.base_url, None).is_loopback
-    if not is_here and find_key((GATEWAY_VARIABLE,)):
-        raise InputError(
-            f"{batch.batch_id} is with {batch.base_url}, says the database",
-            hint=f"If your key may be sent there: --base-url {batch.base_url}",
-        )
-    return batch.base_url
 
 
 def _other(batch: StoredBatch) -> str:

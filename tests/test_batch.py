@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from extract.batching import BatchLimits
-from extract.batchwork import submit
+from extract.batchwork import open_words, submit
 from extract.errors import InputError
 from extract.models import find_model
 from extract.pipeline import RunOptions, run
@@ -89,6 +89,7 @@ def test_papers_of_an_open_batch_are_not_submitted_again(tmp_path: Path) -> None
         place.run()
         code, said = place.run()
 
+    assert "3 requests are in open batches, and a live run" in open_words(place.model, place.db)
     assert (0, 2) == (code, said.count("in_progress"))
     assert asked_once(server)
 
@@ -370,6 +371,27 @@ def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [(0.01,)] * 3 == place.rows("select price from completions")
     assert [(0.03,)] == place.rows("select round(price, 6) from runs where feed = 'batch'")
     assert "$0.03" in said
+
+
+def test_json_has_the_batches_and_what_was_stored(tmp_path: Path) -> None:
+    """The columns of the table, and the report of a run for each model."""
+    with BatchServer(wrong={"Net1": "expired"}) as server:
+        place = make_place(server, tmp_path)
+        place.run()
+        code, said = place.batch("status", "--json")
+        [batch] = json.loads(said)["batches"]
+        assert (0, "submitted", "in_progress", 3) == (
+            code,
+            batch["state"],
+            batch["status"],
+            batch["requests"],
+        )
+        server.end()
+        code, said = place.batch("fetch", "--json")
+
+    [batch], [fetched] = json.loads(said)["batches"], json.loads(said)["runs"]
+    assert (3, 2, 1, 0) == (code, batch["answered"], batch["failures"], batch["not_asked"])
+    assert (2, ["timeout"]) == (fetched["asked"], [each["class"] for each in fetched["failed"]])
 
 
 def test_what_a_batch_cannot_do_is_said_before_anything_is_made(tmp_path: Path) -> None:

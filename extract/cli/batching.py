@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from extract.batchwork import BatchReport, Chosen
+    from extract.batchchoice import Chosen
+    from extract.batchwork import BatchReport
     from extract.models import Model
     from extract.pipeline import RunOptions
     from extract.report import RunReport
@@ -57,7 +58,7 @@ def run_batch(
         for each in fetched.runs if fetched else []:
             if each.tried:
                 print("\n".join(_fetched_lines(each)))
-        print("\n".join(summary_lines(report)[:-1]))
+        print("\n".join(summary_lines(report)))
         print("\n".join(_lines(shown)))
         print(_next(shown, options.database))
     return report.exit_code
@@ -196,7 +197,7 @@ def _chosen(
     db: Path | None, ids: list[str] | None, base_url: str | None, lock_wait: float | None = None
 ) -> Chosen:
     """Return the batches that are meant, and where they are, with the settings of this place."""
-    from extract.batchwork import Chosen
+    from extract.batchchoice import Chosen
     from extract.settings import settle
 
     settings = settle(db=db, lock_wait=lock_wait)
@@ -230,12 +231,14 @@ def _fetched_lines(run: RunReport) -> list[str]:
     """Tell what was stored of one model's batches."""
     from extract.cli.progress import summary_lines
 
-    return [line for line in summary_lines(run)[1:-1] if not line.startswith("note: ")]
+    return [line for line in summary_lines(run)[1:] if not line.startswith("note: ")]
 
 
 def _lines(shown: list[StoredBatch]) -> list[str]:
     """Return a line for each batch."""
-    return [f"{batch.batch_id}  {_words(batch)}" for batch in shown]
+    from extract.terminal import safe_text
+
+    return [safe_text(f"{batch.batch_id}  {_words(batch)}") for batch in shown]
 
 
 def _words(batch: StoredBatch) -> str:
