@@ -73,7 +73,8 @@ class SecondLook:
 
     model: str
     reasons: Mapping[str, int]
-    report: RunReport
+    report: RunReport | None
+    """The second run's; None where no paper was in doubt."""
     changes: dict[str, Any]
     text: str
 
@@ -83,9 +84,27 @@ class SecondLook:
             "model": self.model,
             "papers": sum(self.reasons.values()),
             "reasons": dict(self.reasons),
-            "run": self.report.as_json(),
+            "run": self.report.as_json() if self.report else None,
             "changes": self.changes,
         }
+
+    @property
+    def exit_code(self) -> int:
+        """That of the second run: what it answered is no failure any more."""
+        return self.report.exit_code if self.report else 0
+
+    def lines(self) -> list[str]:
+        """Return what a person is told about the second look."""
+        if self.report is None:
+            return [f"then {self.model}: no paper was in doubt, nothing was asked"]
+        doubts = ", ".join(f"{count} {reason}" for reason, count in self.reasons.items())
+        usage = self.report.usage
+        return [
+            f"then {self.model}: {sum(self.reasons.values())} papers in doubt ({doubts});"
+            f" {self.report.asked} asked, {usage.input_tokens:,} tokens in,"
+            f" {usage.output_tokens:,} out",
+            self.text,
+        ]
 
 
 def facts_now(db: Path, task: Task, papers: Iterable[str]) -> FactSet:
@@ -96,8 +115,7 @@ def facts_now(db: Path, task: Task, papers: Iterable[str]) -> FactSet:
     )
     found = selected_facts(db, task, {}) if current else {}
     return {
-        paper_id: found.get(paper_id, {kind.name: [] for kind in task.kinds})
-        for paper_id in wanted
+        paper_id: found.get(paper_id, {kind.name: [] for kind in task.kinds}) for paper_id in wanted
     }
 
 

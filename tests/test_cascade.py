@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,6 +14,7 @@ from extract.models import find_model
 from extract.pipeline import RunOptions, run
 from extract.report import RunReport
 from extract.tasks import load_task
+from tests.command import paperfacts
 from tests.stub_model import StubModel
 
 TASK = load_task("facts")
@@ -71,6 +73,48 @@ def test_its_facts_count_and_the_others_stay(looked: Looked) -> None:
 def test_what_it_changed_is_told(looked: Looked) -> None:
     assert "91.5%" in looked[2]
     assert "new" in looked[2]
+
+
+class TwoModels(StubModel):
+    """A server with two models, one of which refuses a paper."""
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Answer as the stub does, but for the small model."""
+        self.wrong = {"Tidewater": "refusal"} if body["model"] == "small" else {}
+        return super().answer(body)
+
+
+def test_run_then_asks_the_second_model_and_says_what_it_changed(tmp_path: Path) -> None:
+    """The command line: one model fails a paper, the other answers it."""
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(json.dumps({"id": "r", "title": "Tidewater: x", "abstract": "We win 91.5%."}))
+    with TwoModels() as server:
+        done = paperfacts(
+            *("run", feed, "--db", tmp_path / "c.duckdb", "--base-url", server.url),
+            *("--model", "small", "--then", "large", "--json"),
+            cwd=tmp_path,
+        )
+    document = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert document["failed"][0]["paper_id"] == "r"
+    assert document["then"]["reasons"] == {"failed": 1}
+    assert document["then"]["run"]["asked"] == 1
+    assert document["then"]["changes"]["kinds"]["results"]["new"] == 1
+
+
+def test_nothing_in_doubt_asks_nothing(tmp_path: Path) -> None:
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(json.dumps({"id": "h", "title": "Heron: x", "abstract": "We win 91.5%."}))
+    with StubModel() as server:
+        done = paperfacts(
+            *("run", feed, "--db", tmp_path / "c.duckdb", "--base-url", server.url),
+            *("--model", "small", "--then", "large"),
+            cwd=tmp_path,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "then large: no paper was in doubt, nothing was asked" in done.stdout
+    assert len(server.calls) == 1
 
 
 def test_low_confidence_is_doubt(looked: Looked, tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ class RunWatch:
         rate = asked / elapsed if asked and elapsed else 0.0
         total = f"{report.papers:,}" if report.is_all_read else f"{report.papers:,}+"
         left = _duration((report.papers - done) / rate) if rate and report.is_all_read else ""
-        tokens = f"{report.usage.input_tokens:,} + {report.usage.output_tokens:,} tokens"
+        tokens = f"{report.usage.input_tokens:,} tokens in, {report.usage.output_tokens:,} out"
         words = f"{done:,} of {total} papers"
         if rate:
             words += f"  {rate:.2f} papers/s{left}  {tokens}"
-        if self.is_terminal and asked:
+        if self.is_terminal and (asked or done < report.papers):
             self._show_bar(done, report.papers, words)
         elif not self.is_terminal and time.monotonic() - self.last_line >= LINE_EVERY_S:
             self.last_line = time.monotonic()
@@ -88,7 +88,7 @@ class RunWatch:
 
     def summary(self, report: RunReport) -> None:
         """Print what the run did."""
-        print("\n".join(summary_lines(report)))
+        print("\n".join([*summary_lines(report), *next_line(report)]))
 
 
 def _duration(seconds: float) -> str:
@@ -132,8 +132,16 @@ def summary_lines(report: RunReport) -> list[str]:
         )
     lines += _problem_lines(report) + failure_lines(report)
     lines += [f"note: {note}" for note in report.notes]
-    lines.append(f'next: paperfacts sql "select * from results limit 5" --db {report.database}')
     return [safe_text(line) for line in lines]
+
+
+def next_line(report: RunReport) -> list[str]:
+    """Return the command that shows some of what was found; nothing where nothing was."""
+    if not report.facts:
+        return []
+    kind = report.facts.most_common(1)[0][0]
+    query = f"select paper_id, evidence from {kind} limit 5"
+    return [safe_text(f'next: paperfacts sql "{query}" --db {report.database}')]
 
 
 def money_lines(report: RunReport) -> list[str]:

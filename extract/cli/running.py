@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 
 def run_feed(
-    feed: str,
+    feed: Annotated[str, Parameter(allow_leading_hyphen=True)],
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
@@ -31,6 +31,7 @@ def run_feed(
     budget: str | None = None,
     dry_run: bool = False,
     batch: bool = False,
+    then: str | None = None,
     force: bool = False,
     cassettes: Path | None = None,
     cassette_mode: str | None = None,
@@ -84,6 +85,9 @@ def run_feed(
     batch
         Submit the papers to the provider's Batch API, which answers within a day for half the
         price; see `paperfacts batch`. Run again, it takes up what is open and submits the rest.
+    then
+        A second model for the papers that the first leaves in doubt: those that failed, that have
+        numbers no fact holds, or whose facts have a low confidence.
     force
         Run a model that a probe found unfit.
     cassettes
@@ -119,6 +123,8 @@ def run_feed(
     )
     chosen = model_of(settings, trust_code=trust_code)
     probe = standing(chosen, settings.db, force=force)
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit}: no paper would be taken", hint="Give 1 or more.")
     options = RunOptions(
         feed=feed,
         database=settings.db,
@@ -160,15 +166,27 @@ def run_feed(
         print(f"paperfacts: recordings in {cassettes}, mode {session.mode}", file=sys.stderr)
     elif cassette_mode is not None:
         raise InputError("--cassette-mode without --cassettes", hint="Name the recordings too.")
+    if then is not None and cassettes is not None:
+        raise InputError("--then with --cassettes", hint="Replay each model's recordings alone.")
     if probe.words:
         print(f"paperfacts: {probe.words}", file=sys.stderr)
     with RunWatch() as watch:
         opened = session.opened if session else None
         report = run(options, chosen, watch=watch, progress=watch.fetching, open_session=opened)
+    look = None
+    if then is not None:
+        from extract.cli.cascading import ask_again
+
+        look = ask_again(then, options, chosen, report, force=force)
     if json_:
-        print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
+        document = report.as_json() | ({"then": look.as_json()} if look else {})
+        print(json.dumps(document, ensure_ascii=False, indent=1))
     else:
         watch.summary(report)
+        for line in look.lines() if look else ():
+            print(line)
+    if look is not None:
+        return look.exit_code
     stale = check_stale(session, report, limit) if session else 0
     return stale or report.exit_code
 
