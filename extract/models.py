@@ -91,11 +91,16 @@ class Model:
         """The name that is sent on the wire.
 
         A server of the user's own may call its models anything, slashes too; only the word
-        `openai/` before a name is ours, and says the protocol.
+        `openai/` before a name is ours and says the protocol, or a provider's at its own address.
         """
-        if self.base_url is not None:
-            return self.name.removeprefix("openai/")
-        return self.name.partition("/")[2]
+        from extract.asking.providers import PROVIDERS
+
+        provider, _, name = self.name.partition("/")
+        known = PROVIDERS.get(provider)
+        is_own = known is not None and known.base_url == (self.base_url or "").rstrip("/")
+        if self.base_url is None or provider == "openai" or is_own:
+            return name or provider
+        return self.name
 
     def hosted_endpoint(self) -> Endpoint:
         """Return where a hosted model is reached; the key is the environment's or a keyring's."""

@@ -122,8 +122,7 @@ def _place(model: Model) -> tuple[str, str | None, str | None] | None:
     host = urlsplit(model.base_url).hostname or ""
     if "." not in host or host.replace(".", "").isdigit():
         return None
-    # The first word is left off when asking (`Model.hosted_endpoint`), so here as well.
-    return name or provider, None, model.base_url
+    return model.sent_name, None, model.base_url
 
 
 def _tariff(prices: ModelPrice) -> Tariff | None:
