@@ -1,0 +1,84 @@
+"""What `sql`, `show` and `export` print, and what they say when it is not to be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract.cli import _guarded
+from extract.tasks import load_task
+from tests.replay import replay
+
+ROOT = Path(__file__).parent.parent
+ABSTRACT = (
+    "A ViT was there before. We train GritNet, a variant of ViT-B/16. "
+    "GritNet reaches 76.3% on Pebbles; [ViT-B/16] does not."
+)
+ANSWER: dict[str, Any] = {
+    "methods": [
+        {"name": "GritNet", "role": "proposed", "sentence": 2},
+        {"name": "ViT", "role": "other", "sentence": 1},
+        {"name": "ViT-B/16", "role": "other", "sentence": 2},
+    ],
+    "datasets": [{"name": "Pebbles", "role": "used", "sentence": 3}],
+    "results": [{"value": "76.3%", "kind": "score", "sentence": 3}],
+    "claims": [],
+}
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database of twelve papers with the same abstract."""
+    folder = tmp_path_factory.mktemp("reading")
+    papers = [
+        {"id": f"p{number:02}", "title": f"GritNet, part {number}", "abstract": ABSTRACT}
+        for number in range(1, 13)
+    ]
+    feed = folder / "feed.jsonl"
+    feed.write_text("".join(json.dumps(paper) + "\n" for paper in papers), encoding="utf-8")
+    replay(load_task(), feed, folder / "papers.duckdb", lambda todo: ANSWER)
+    return folder / "papers.duckdb"
+
+
+def on_a_terminal(*arguments: str, columns: int) -> str:
+    """Return what the command prints where its output is a terminal of that width."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.environ["COLUMNS"] = str(columns)
+        code = "from extract.cli import main; main()"
+        os.execv(sys.executable, [sys.executable, "-c", code, *arguments])
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux ends a terminal this way
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_all_columns_fit_a_terminal(db: Path, columns: int) -> None:
+    """Rows that are too wide for a line become records, a column a line."""
+    said = on_a_terminal("sql", "select * from results limit 2", "--db", str(db), columns=columns)
+
+    assert "── row 2 ─" in said and "\nvalue " in said
+    assert columns == max(map(len, said.splitlines()))
+
+
+def test_rows_in_a_pipe_are_complete(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No text is cut where a program may read it."""
+    assert 0 == _guarded(["sql", "select abstract from papers limit 1", "--db", str(db)])
+
+    assert ABSTRACT in capsys.readouterr().out
