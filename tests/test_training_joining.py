@@ -64,5 +64,6 @@ def test_the_published_labels_are_what_the_shipped_adapter_learnt(tmp_path: Path
     joined = join_texts(LABELS, TEXTS, tmp_path / "silver.jsonl")
 
     annotations = read_annotations(tmp_path / "silver.jsonl", TASK)
-    assert joined == card["examples"]
-    assert digest_of(annotations) == card["examples_sha256"]
+    silver = card["stages"][0]
+    assert joined == silver["examples"]
+    assert digest_of(annotations) == silver["examples_sha256"]
