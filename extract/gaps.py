@@ -6,8 +6,8 @@ written digits give. The rules are conservative: a contradiction is said only wh
 the subjects join the two values, and every reading of the gap fails; what is left is not
 checkable.
 
-Not here: factors ("3x faster"), gaps over several values ("up to", "on average"), and which
-records of a task are gaps and values (`extract.gapplan`).
+Not here: factors ("3x faster"), gaps over several values ("up to", "on average"), which records
+of a task are gaps and values (`extract.gapplan`), and how a text joins them (`extract.gapwords`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from extract.gapmath import Reading, readings, written
+from extract.gapwords import goes_from_to, is_of_move, place, same_measure
 from extract.numbers import parse_quantity
 
 Verdict = Literal["agreement", "contradiction", "not_checkable"]
@@ -31,7 +32,6 @@ _COMPARES = re.compile(
     r"|\b(?:over|versus|vs|than|against|from)\b)"
 )
 _ANOTHER_CLAUSE = re.compile(r"(?i:;|\band\b|\bwhile\b|\bwhereas\b|\bbut\b|\bwhich\b)")
-_GAP_CHARS = 60
 # What has more numbers or characters is a list or a fault, where nothing joins two values and
 # looking at all pairs takes time.
 _MOST_ROWS = 24
@@ -155,13 +155,16 @@ def _check(delta: StatedNumber, values: Sequence[StatedNumber]) -> GapCheck:
         return unknown
     pairs = _pairs(delta, values)
     joined = [pair for pair in pairs if _is_joined(delta, pair)]
-    checks = [check for pair in joined or pairs if (check := _compare(delta, pair))]
+    told = [pair for pair in joined if _is_told_of(delta, pair)]
+    checks = [check for pair in told or joined or pairs if (check := _compare(delta, pair))]
     agreeing = [check for check in checks if check.verdict == "agreement"]
     # Among many values that nothing joins, some two lie any gap apart by chance.
     if agreeing and (joined or len(agreeing) == 1):
         return agreeing[0]
-    if len(joined) == len(checks) == 1 and _is_plain(delta, joined[0]):
-        return checks[0]
+    # A pair of other columns is still that of the gap that is told of it.
+    meant = [pair for pair in joined if pair in told or _columns_agree(delta, pair)]
+    if len(meant) == 1 and _is_plain(delta, meant[0]):
+        return _compare(delta, meant[0]) or unknown
     return unknown
 
 
@@ -182,26 +185,43 @@ def _pairs(delta: StatedNumber, values: Sequence[StatedNumber]) -> list[Pair]:
 
 
 def _may_join(delta: StatedNumber, pair: Pair) -> bool:
-    """Say whether unit, measure, setting and subjects let the gap be that of the two values."""
-    one, other = pair
-    units = {one.unit, other.unit}
+    """Say whether the gap may be that of the two values.
+
+    "From A to B" makes a pair of two values whatever else is said of them: where a name was
+    filed under the wrong field, the sentence is right.
+    """
+    units = {row.unit for row in pair}
     # "From 74.3 to 78.1%" leaves the first one's unit out.
     has_one_unit = len(units) == 1 or units == {None, "%"}
+    return has_one_unit and (_columns_agree(delta, pair) or _is_move_beside(delta, pair))
+
+
+def _columns_agree(delta: StatedNumber, pair: Pair) -> bool:
+    """Say whether measure, setting and subjects let the gap be that of the two values."""
     settings = {row.setting.casefold() for row in (delta, *pair) if row.setting}
     return (
-        has_one_unit
-        and len(settings) <= 1
-        and all(_same_measure(a.measure, b.measure) for a, b in combinations((delta, *pair), 2))
+        len(settings) <= 1
+        and all(same_measure(a.measure, b.measure) for a, b in combinations((delta, *pair), 2))
         and _fits_subjects(delta, pair)
     )
 
 
-def _same_measure(one: str | None, other: str | None) -> bool:
-    """Say whether two measures may be one: either is unknown, or one contains the other."""
-    if not one or not other:
-        return True
-    left, right = one.casefold(), other.casefold()
-    return left in right or right in left
+def _is_move_beside(delta: StatedNumber, pair: Pair) -> bool:
+    """Say whether the gap's own sentence goes from one value to the other."""
+    one, other = pair
+    text = delta.sentence_text
+    return one.sentence == other.sentence == delta.sentence and (
+        goes_from_to(text, one.value, other.value) or goes_from_to(text, other.value, one.value)
+    )
+
+
+def _is_told_of(delta: StatedNumber, pair: Pair) -> bool:
+    """Say whether the gap is told of just these two: "from 74.3 to 78.1, a gain of 3.8"."""
+    one, other = (row.value for row in pair)
+    return _is_move_beside(delta, pair) and any(
+        is_of_move(delta.sentence_text, start, end, delta.value)
+        for start, end in ((one, other), (other, one))
+    )
 
 
 def _fits_subjects(delta: StatedNumber, pair: Pair) -> bool:
@@ -220,21 +240,13 @@ def _is_joined(delta: StatedNumber, pair: Pair) -> bool:
     """Say whether the text joins the two values: "from A to B", or two subjects compared."""
     one, other = pair
     text = delta.sentence_text
-    if _goes_from_to(text, one.value, other.value) or _goes_from_to(text, other.value, one.value):
+    if goes_from_to(text, one.value, other.value) or goes_from_to(text, other.value, one.value):
         return True
     if not _differ_in_subject(pair):
         return False
     if one.sentence == other.sentence == delta.sentence:
         return _COMPARES.search(text) is not None
     return {one.subject, other.subject} == {delta.subject, delta.baseline}
-
-
-def _goes_from_to(text: str, one: str, other: str) -> bool:
-    """Say whether *text* goes from the value *one* to the value *other*."""
-    start, end = (rf"(?<![\d.]){re.escape(value)}(?!\d|\.\d)" for value in (one, other))
-    between = rf"(?:(?!\b(?:from|to)\b)[^;]){{0,{_GAP_CHARS}}}"
-    pattern = rf"\b[Ff]rom\b[^;\d]{{0,40}}{start}{between}\bto\b[^;\d]{{0,30}}{end}"
-    return re.search(pattern, text) is not None
 
 
 def _is_plain(delta: StatedNumber, pair: Pair) -> bool:
@@ -247,18 +259,12 @@ def _is_plain(delta: StatedNumber, pair: Pair) -> bool:
         return False
     if pair[0].sentence != delta.sentence or pair[1].sentence != delta.sentence:
         return True
-    place = _place(text, delta.value)
-    places = [_place(text, row.value) for row in pair]
-    if place is None or None in places:
+    at = place(text, delta.value)
+    places = [place(text, row.value) for row in pair]
+    if at is None or None in places:
         return False
-    nearest = min((p for p in places if p is not None), key=lambda p: abs(p - place))
-    return _ANOTHER_CLAUSE.search(text[min(place, nearest) : max(place, nearest)]) is None
-
-
-def _place(text: str, value: str) -> int | None:
-    """Return where *value* stands in *text*, not inside a longer number."""
-    found = re.search(rf"(?<![\d.]){re.escape(value)}(?!\d|\.\d)", text)
-    return found.start() if found else None
+    nearest = min((p for p in places if p is not None), key=lambda p: abs(p - at))
+    return _ANOTHER_CLAUSE.search(text[min(at, nearest) : max(at, nearest)]) is None
 
 
 def _compare(delta: StatedNumber, pair: Pair) -> GapCheck | None:
