@@ -31,8 +31,9 @@ def run_batch(
     """Fetch what has ended, go through the feed, and submit what is not answered yet."""
     from extract.batching import BatchSession
     from extract.batchwork import fetch_of, open_batches, submit
-    from extract.cli.progress import RunWatch, summary_lines
+    from extract.cli.progress import RunWatch, failure_lines, summary_lines
     from extract.pipeline import run
+    from extract.terminal import safe_text
 
     _check(options, model, cassettes)
     model.hosted_endpoint()  # says at once where there is no key
@@ -57,7 +58,9 @@ def run_batch(
     else:
         for each in fetched.runs if fetched else []:
             if each.tried:
-                print("\n".join(_fetched_lines(each)))
+                # What failed is in the summary below, or on its way again.
+                told = set(map(safe_text, failure_lines(each)))
+                print("\n".join(line for line in _fetched_lines(each) if line not in told))
         print("\n".join(summary_lines(report)))
         print("\n".join(_lines(shown)))
         print(_next(shown, options.database))
@@ -243,7 +246,7 @@ def _lines(shown: list[StoredBatch]) -> list[str]:
 
 def _words(batch: StoredBatch) -> str:
     """Say in words how a batch stands."""
-    papers = f"{batch.requests:,} requests to {batch.model}"
+    papers = f"{batch.requests:,} request{'s' * (batch.requests != 1)} to {batch.model}"
     where = f" ({batch.provider_batch_id})" if batch.provider_batch_id else ""
     why = f": {batch.words}" if batch.words else ""
     match batch.state:
