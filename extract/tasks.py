@@ -62,7 +62,8 @@ def load_task(where: str = "facts", *, trust_code: bool = False) -> Task:
     if not folder.is_dir():
         raise TaskError(
             f"there is no task folder {where}",
-            hint=f"Name a folder with schema.yaml, or a built-in task: {', '.join(BUILT_IN)}.",
+            hint="Give the path of the task's folder, the one with schema.yaml, not its name; or a"
+            f" built-in task: {', '.join(BUILT_IN)}.",
         )
     return _from_folder(folder.resolve(), trust_code)
 

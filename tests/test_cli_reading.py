@@ -82,3 +82,34 @@ def test_rows_in_a_pipe_are_complete(db: Path, capsys: pytest.CaptureFixture[str
     assert 0 == _guarded(["sql", "select abstract from papers limit 1", "--db", str(db)])
 
     assert ABSTRACT in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database of a task that a folder holds, without facts."""
+    folder = tmp_path_factory.mktemp("trials")
+    task = ROOT / "fixtures" / "tasks" / "trials"
+    empty: dict[str, Any] = {"conditions": [], "interventions": [], "samples": [], "outcomes": []}
+    replay(load_task(str(task)), task / "feed.jsonl", folder / "t.duckdb", lambda todo: empty)
+    return folder / "t.duckdb"
+
+
+@pytest.mark.parametrize("command", [["show", "yoga"], ["show", "x-1", "--why"], ["audit"]])
+def test_a_task_that_was_not_run_is_told_with_those_that_were(
+    trials: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The database has the name of its task, and the hint says to give the folder."""
+    assert 2 == _guarded([*command, "--db", str(trials)])
+
+    said = capsys.readouterr().err
+    assert "the task facts was not run on any paper of" in said
+    assert "has the task trials: give that after --task" in said and "folder" in said
+
+
+def test_the_name_of_a_task_is_not_its_folder(
+    trials: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name alone says not where the schema is."""
+    assert 2 == _guarded(["show", "yoga", "--task", "trials", "--db", str(trials)])
+
+    assert "Give the path of the task's folder" in capsys.readouterr().err

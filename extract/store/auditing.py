@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.audit import AuditReport, QuantitySpan, audit_paper
-from extract.errors import InputError
-from extract.store.reading import facts, literal, papers, rows_of
+from extract.store.reading import check_task, facts, literal, papers
 from extract.task import Task
 
 
@@ -16,11 +15,7 @@ def audit_database(db: Path, task: Task) -> dict[str, AuditReport]:
 
     Raises `InputError` where it was run on none.
     """
-    if not rows_of(db, f"select 1 from task_kinds where task={literal(task.name)} limit 1"):
-        raise InputError(
-            f"the task {task.name} was not run on any paper of {db}",
-            hint=f"Run it first, with the same --task: paperfacts run FEED --db {db}",
-        )
+    check_task(db, task)
     spans: dict[str, list[QuantitySpan]] = {}
     names: dict[str, list[str]] = {}
     for kind_name, rows in facts(db, task):

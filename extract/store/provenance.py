@@ -9,7 +9,7 @@ from typing import Any
 
 from extract.errors import InputError
 from extract.store.layout import history_table, identifier, task_schema
-from extract.store.reading import Row, literal, one_paper, rows_of
+from extract.store.reading import Row, check_task, literal, one_paper, rows_of
 from extract.task import RecordKind, Task
 
 
@@ -54,7 +54,11 @@ def find_paper(db: Path, wanted: str) -> Row:
 
 
 def facts_of_paper(db: Path, task: Task, paper_id: str) -> dict[str, list[Row]]:
-    """Return the current facts of one paper, those not found in the text too."""
+    """Return the current facts of one paper, those not found in the text too.
+
+    Raises `InputError` where the task was run on no paper.
+    """
+    check_task(db, task)
     # A query is a process of its own, so all lists come in one.
     queries = (
         f"select {literal(kind.name)} as kind, position, to_json(f) as fact"
@@ -73,6 +77,7 @@ def origin_of(db: Path, task: Task, fact_id: str) -> Origin:
 
     Facts that are not current any more are found too.
     """
+    check_task(db, task)
     queries = (
         f"select {literal(kind.name)} as kind, to_json(f) as fact,"
         " f.extraction_id in (select extraction_id from current_extractions) as is_current,"

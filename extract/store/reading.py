@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from extract.errors import InputError
 from extract.store.layout import identifier, task_schema
 from extract.store.query import run_query
 from extract.task import Task
@@ -27,6 +28,21 @@ def rows_of(db: Path, sql: str) -> list[Row]:
 def literal(text: str) -> str:
     """Quote *text* as a SQL string; the query's child process takes no parameters."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def check_task(db: Path, task: Task) -> None:
+    """Raise `InputError` where the task was not run on any paper of *db*."""
+    held = [row["task"] for row in rows_of(db, "select distinct task from task_kinds order by 1")]
+    if task.name in held:
+        return
+    # The rows are read by the task's schema, and the database has its name only.
+    hint = (
+        f"The database has the task {', '.join(held)}: give that after --task, a task of your own"
+        " as the path of its folder."
+        if held
+        else f"Run it first, with the same --task: paperfacts run FEED --db {db}"
+    )
+    raise InputError(f"the task {task.name} was not run on any paper of {db}", hint=hint)
 
 
 def papers(db: Path, where: str = "true") -> list[Row]:
