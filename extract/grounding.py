@@ -29,7 +29,7 @@ from extract.gaps import GapCheck, check_gaps
 from extract.taken import Taken
 from extract.task import RecordKind, Task, TaskField
 
-DERIVATION = "d3"
+DERIVATION = "d4"
 """Changes whenever the same answer would give other facts: stored answers are derived again."""
 
 DOUBTFUL = 0.3
@@ -247,7 +247,7 @@ def _facts(
         refs: dict[str, tuple[str, int] | None] = {}
         for f in kind.fields:
             if f.type == "ref":
-                columns[f.name], refs[f.name] = reference(f, row.get(f.name), names)
+                columns[f.name], refs[f.name] = _reference(kind, f, row.get(f.name), names)
                 continue
             columns |= field_columns(f, row.get(f.name), text, place)
             if f.type == "verbatim" and f is not kind.key:
@@ -264,6 +264,27 @@ def _facts(
             columns,
             refs,
         )
+
+
+def _reference(
+    kind: RecordKind,
+    f: TaskField,
+    value: Any,
+    names: Mapping[str, Mapping[str, tuple[int, str]]],
+) -> tuple[Any, tuple[str, int] | None]:
+    """Return what a reference names; None where it names what another reference is for.
+
+    A name that stands in the list of another field, and not in this one's, is in the wrong
+    field: unknown is true of it, and the completion keeps what was answered.
+    """
+    named, at = reference(f, value, names)
+    if value is None or at is not None:
+        return named, at
+    key = name_key(str(value))
+    others = {o.target for o in kind.fields if o.type == "ref" and o.target != f.target}
+    if any(key in names.get(other, {}) for other in others):
+        return None, None
+    return named, at
 
 
 def _sentence_place(text: PaperText, cited: Any) -> Alignment:

@@ -1,6 +1,6 @@
 -- The questions that people ask first, as views over the built-in task's facts.
 
--- The best stated score of each dataset and metric, where the metric has a better end.
+-- The best stated score of each listed dataset and metric, where the metric has a better end.
 create or replace view results_best as
 select
     r.dataset,
@@ -11,7 +11,7 @@ select
     count(*) as results
 from task_facts.results r
 where r.kind = 'score'
-    and r.dataset is not null
+    and r.dataset_id is not null
     and r.number is not null
     and r.metric_higher_is_better is not null
 group by r.dataset, r.metric_name
@@ -28,7 +28,7 @@ from task_facts.methods m
 group by lower(m.name)
 order by papers desc, method;
 
--- The same method, dataset and metric with different scores in different papers.
+-- The same method, listed dataset and metric with different scores in different papers.
 create or replace view results_that_disagree as
 select
     r.method,
@@ -38,7 +38,7 @@ select
     max(r.number) as highest,
     count(distinct r.paper_id) as papers
 from task_facts.results r
-where r.kind = 'score' and r.method is not null and r.dataset is not null
+where r.kind = 'score' and r.method is not null and r.dataset_id is not null
     and r.metric_name is not null
 group by all
 having count(distinct r.paper_id) > 1 and min(r.number) < max(r.number)

@@ -106,6 +106,38 @@ def test_a_reference_to_no_record_keeps_its_words() -> None:
     assert ("BERT", None) == (fact.columns["method"], fact.refs["method"])
 
 
+def dataset(name: str, sentence: int = 1) -> dict[str, Any]:
+    """Return a dataset as a model answers it."""
+    return {"name": name, "role": "used", "aliases": [], "sentence": sentence}
+
+
+def test_a_name_of_another_list_is_no_reference() -> None:
+    """What the methods list holds and the datasets list does not is no dataset."""
+    found = grounded(
+        "TidalNet gets 84.1% on Harbour.",
+        methods=[method("TidalNet")],
+        datasets=[dataset("Harbour")],
+        results=[result("84.1%", dataset="TidalNet", method="TidalNet")],
+    )
+
+    [fact] = [fact for fact in found.facts if fact.kind == "results"]
+    assert (None, None) == (fact.columns["dataset"], fact.refs["dataset"])
+    assert ("TidalNet", ("methods", 0)) == (fact.columns["method"], fact.refs["method"])
+
+
+def test_a_name_of_both_lists_is_a_reference_to_its_own() -> None:
+    """A benchmark that is called like its method is a dataset all the same."""
+    found = grounded(
+        "Harbour gets 84.1% on Harbour.",
+        methods=[method("Harbour")],
+        datasets=[dataset("Harbour")],
+        results=[result("84.1%", dataset="Harbour")],
+    )
+
+    [fact] = [fact for fact in found.facts if fact.kind == "results"]
+    assert ("Harbour", ("datasets", 0)) == (fact.columns["dataset"], fact.refs["dataset"])
+
+
 def test_a_claim_of_a_sentence_that_is_not_there_is_missing() -> None:
     """The reason names the number."""
     found = grounded("We win.", claims=[{"sentence": 7, "type": "result"}])
