@@ -113,3 +113,29 @@ def test_the_name_of_a_task_is_not_its_folder(
     assert 2 == _guarded(["show", "yoga", "--task", "trials", "--db", str(trials)])
 
     assert "Give the path of the task's folder" in capsys.readouterr().err
+
+
+def test_show_marks_each_name_wherever_it_stands(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the title and in every sentence; a name inside a longer one has no mark of its own."""
+    assert 0 == _guarded(["show", "p01", "--db", str(db)])
+
+    said = capsys.readouterr().out
+    assert "[GritNet], part 1\n" in said
+    assert "[1] A [ViT] was there before.\n" in said
+    assert "[2] We train [GritNet], a variant of [ViT-B/16].\n" in said
+    assert "[3] [GritNet] reaches [76.3%] on [Pebbles]; [[ViT-B/16]] does not.\n" in said
+
+
+def test_papers_that_could_be_meant_stand_one_a_line(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten of them, and how many more."""
+    assert 2 == _guarded(["show", "GritNet", "--db", str(db)])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert "paperfacts: 12 papers match 'GritNet':" == lines[0]
+    assert "  p01  GritNet, part 1" == lines[1]
+    assert "  p10  GritNet, part 10" == lines[10]
+    assert "  and 2 more" == lines[11]

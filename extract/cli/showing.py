@@ -53,7 +53,7 @@ def show_paper(
     json_
         Print as JSON.
     """
-    from extract.store.provenance import facts_of_paper, find_paper, origin_of
+    from extract.store.provenance import facts_of_paper, find_paper, mentions_of_paper, origin_of
     from extract.tasks import load_task
 
     chosen = load_task(task, trust_code=trust_code)
@@ -69,11 +69,13 @@ def show_paper(
     if json_:
         _print_json({"schema_version": 1, "paper": found, "facts": facts})
     else:
-        _print_paper(chosen, found, facts)
+        _print_paper(chosen, found, facts, mentions_of_paper(db, chosen, found["paper_id"]))
 
 
-def _print_paper(task: Task, paper: Row, facts: dict[str, list[Row]]) -> None:
-    """Print title, abstract and facts."""
+def _print_paper(
+    task: Task, paper: Row, facts: dict[str, list[Row]], mentions: Sequence[Row]
+) -> None:
+    """Print title, abstract and facts; names are marked wherever they stand."""
     is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     marks: list[tuple[bool, int, int, str]] = []
     for kind, style in zip(task.kinds, STYLES * len(task.kinds), strict=False):
@@ -81,7 +83,7 @@ def _print_paper(task: Task, paper: Row, facts: dict[str, list[Row]]) -> None:
             continue
         marks += [
             (row["sentence"] == 0, row["span_start"], row["span_end"], style)
-            for row in facts[kind.name]
+            for row in [*facts[kind.name], *(m for m in mentions if m["kind"] == kind.name)]
             if row["span_start"] is not None
         ]
     print(safe_text(f"{paper['paper_id']}  {paper['url'] or ''}").rstrip())
@@ -106,11 +108,13 @@ def _print_paper(task: Task, paper: Row, facts: dict[str, list[Row]]) -> None:
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int, str]], is_coloured: bool) -> str:
-    """Return *text* with its spans highlighted; where two overlap the first is kept."""
+    """Return *text* with its spans highlighted; where two overlap the longer one is kept."""
+    kept: list[tuple[int, int, str]] = []
+    for span in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if all(span[1] <= start or end <= span[0] for start, end, _ in kept):
+            kept.append(span)
     parts, at = [], 0
-    for start, end, style in sorted(spans):
-        if start < at:
-            continue
+    for start, end, style in sorted(kept):
         parts.append(safe_text(text[at:start]))
         inner = safe_text(text[start:end])
         parts.append(f"{style}{inner}{RESET}" if is_coloured else f"[{inner}]")

@@ -12,6 +12,9 @@ from extract.store.layout import history_table, identifier, task_schema
 from extract.store.reading import Row, check_task, literal, one_paper, rows_of
 from extract.task import RecordKind, Task
 
+LISTED = 10
+"""How many papers are listed at most where several could be meant."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -48,8 +51,15 @@ def find_paper(db: Path, wanted: str) -> Row:
             hint=f'List them with: paperfacts sql "select paper_id, title from papers" --db {db}',
         )
     if len(found) > 1:
-        names = "; ".join(f"{row['paper_id']} {row['title'][:50]}" for row in found[:5])
-        raise InputError(f"{len(found)} papers match {wanted!r}: {names}", hint="Say more of it.")
+        lines = [
+            f"  {row['paper_id']}  {' '.join(row['title'].split())[:60]}" for row in found[:LISTED]
+        ]
+        if len(found) > LISTED:
+            lines.append(f"  and {len(found) - LISTED} more")
+        raise InputError(
+            "\n".join([f"{len(found)} papers match {wanted!r}:", *lines]),
+            hint="Say more of the title, or give the paper_id.",
+        )
     return found[0]
 
 
@@ -70,6 +80,16 @@ def facts_of_paper(db: Path, task: Task, paper_id: str) -> dict[str, list[Row]]:
     for row in rows_of(db, " union all ".join(queries) + " order by kind, position"):
         facts[row["kind"]].append(json.loads(row["fact"]))
     return facts
+
+
+def mentions_of_paper(db: Path, task: Task, paper_id: str) -> list[Row]:
+    """Return every place where a name of the paper's current facts stands."""
+    return rows_of(
+        db,
+        "select m.kind, m.sentence, m.span_start, m.span_end from mentions m"
+        " join current_extractions using (extraction_id)"
+        f" where task = {literal(task.name)} and m.paper_id = {literal(paper_id)}",
+    )
 
 
 def origin_of(db: Path, task: Task, fact_id: str) -> Origin:
