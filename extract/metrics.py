@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,17 @@ _DIRECTIONS = {"true": True, "false": False, "unknown": None}
 
 def normal_form(phrase: str) -> str:
     """Return *phrase* in lower case, its words in the singular and divided by one space."""
-    spaced = re.sub(r"[^\w@+#-]+|[-_]", " ", phrase.lower().replace("\\", " "))
-    words = re.sub(r"\s?@\s?", "@", " ".join(spaced.split())).split()
-    return " ".join(_singular(word) for word in words)
+    return " ".join(map(_normal, _words(phrase)))
+
+
+def _words(phrase: str) -> list[str]:
+    """Return the words of *phrase* as written, without the signs between them."""
+    spaced = re.sub(r"[^\w@+#-]+|[-_]", " ", phrase.replace("\\", " "))
+    return re.sub(r"\s?@\s?", "@", " ".join(spaced.split())).split()
+
+
+def _normal(word: str) -> str:
+    return _singular(word.lower())
 
 
 def _singular(word: str) -> str:
@@ -84,17 +93,46 @@ def find_metric(phrase: str) -> Metric | None:
     energy. Of two aliases equally long the later one counts, since English puts the head noun
     last. None means unknown.
     """
-    words = normal_form(phrase).split()[:_MOST_WORDS]
+    named = [name for name in _named(phrase) if name.length > 1 or _names_alone(name.first)]
+    return max(named, key=lambda name: name[:3]).metric if named else None
+
+
+def has_metric_word(phrase: str) -> bool:
+    """Say whether *phrase* has a name of the table in whatever case: `per` is one here."""
+    return bool(_named(phrase))
+
+
+class _Name(NamedTuple):
+    """A name of the table in a phrase; what is greater names the phrase better."""
+
+    is_head: bool
+    length: int
+    start: int
+    first: str
+    metric: Metric
+
+
+def _named(phrase: str) -> list[_Name]:
+    written = _words(phrase)[:_MOST_WORDS]
+    words = [_normal(word) for word in written]
     aliases = _by_alias()
     head = next((at for at, word in enumerate(words) if word in _AFTER_HEAD), len(words))
-    named = [
-        (start < head, length, start, metric)
+    return [
+        _Name(start < head, length, start, written[start], metric)
         for start in range(len(words))
         for length in range(1, len(words) - start + 1)
         if (metric := aliases.get(" ".join(words[start : start + length])))
     ]
-    return max(named, key=lambda name: name[:3])[3] if named else None
+
+
+def _names_alone(word: str) -> bool:
+    """Say whether *word* by itself may name a metric: `per` is no PER, and `3 times` no time."""
+    if word.lower() == "times":
+        return False
+    return _normal(word) not in _ONLY_CAPITALS or word[1:] != word[1:].lower()
 
 
 _MOST_WORDS = 40
+# English words, which name a metric only where they are written as its acronym.
+_ONLY_CAPITALS = frozenset({"ace", "ape", "chair", "is", "kid", "map", "per", "ram", "spice"})
 _AFTER_HEAD = frozenset({"of", "in", "on", "for", "at", "under", "with", "between"})

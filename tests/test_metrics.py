@@ -50,6 +50,16 @@ def name_of(phrase: str) -> str | None:
         ("MAE of relaxed adsorption energy", "MAE"),
         ("expected calibration error", "ECE"),
         ("Elo rating", "Elo"),
+        ("PER", "phoneme error rate"),
+        ("average PER on the test set", "phoneme error rate"),
+        ("MAP", "mean average precision"),
+        ("IS", "Inception Score"),
+        ("mean squared error", "MSE"),
+        ("top-1 error", "error rate"),
+        ("error", "error"),
+        ("errors per mile", "error"),
+        ("frames per second", "FPS"),
+        ("inference times", "runtime"),
     ],
 )
 def test_a_phrase_names_its_metric(phrase: str, name: str):
@@ -58,7 +68,23 @@ def test_a_phrase_names_its_metric(phrase: str, name: str):
 
 
 @pytest.mark.parametrize(
-    "phrase", ["", "images", "subjects", "scores of people", "mapping", "tasks"]
+    "phrase",
+    [
+        "",
+        "images",
+        "subjects",
+        "scores of people",
+        "mapping",
+        "tasks",
+        "edited sentences per language pair",
+        "Per class",
+        "maps",
+        "what it is",
+        "times",
+        "on",
+        "points",
+        "percentage points",
+    ],
 )
 def test_an_unknown_metric_is_unknown(phrase: str):
     """What the table does not hold is None, and not a guess from a part of a word."""

@@ -9,7 +9,7 @@ Not here: the number itself (`grammar`) and whether it is a result at all (`role
 import re
 from typing import Literal
 
-from extract.metrics import find_metric
+from extract.metrics import has_metric_word
 from extract.numbers.context import place_of, relative_around
 from extract.numbers.quantity import Quantity
 
@@ -132,7 +132,7 @@ def _is_count(quantity: Quantity, after: str) -> bool:
     if quantity.unit is not None or quantity.number is None or "." in quantity.value:
         return False
     noun = re.match(r"\W{0,2}\s?((?:[\w-]+ ?){1,3})", after)
-    return noun is None or find_metric(noun[1].split(" ")[0]) is None
+    return noun is None or not has_metric_word(noun[1].split(" ")[0])
 
 
 def _later_cue(before: str) -> Kind:

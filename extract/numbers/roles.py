@@ -10,7 +10,7 @@ Not here: how a number phrase is read (`finding`), and results written in words 
 import re
 from collections.abc import Iterator, Sequence
 
-from extract.metrics import find_metric
+from extract.metrics import has_metric_word
 from extract.numbers.finding import find_quantities
 from extract.numbers.quantity import NumberMention, Quantity, Role
 from extract.numbers.stretches import painted_roles
@@ -163,7 +163,7 @@ def _follows_name(quantity: Quantity, before: str, after: str) -> bool:
         return False
     name = word[1]
     is_marked = any(c.isupper() for c in name[1:]) or any(c.isdigit() for c in name)
-    if not (name[0].isupper() or is_marked) or find_metric(name) is not None:
+    if not (name[0].isupper() or is_marked) or has_metric_word(name):
         return False
     if (
         not is_marked
