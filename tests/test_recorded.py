@@ -47,16 +47,8 @@ FAULTS = {
 """What the server of wrong answers does, and the class of the failure that follows."""
 
 
-is_recorded = pytest.mark.skipif(
-    not EXPECTED.exists(), reason="the sample is not recorded: sh fixtures/record.sh"
-)
-
-
 def test_the_sample_gives_the_expected_facts(paperfacts: Recordings) -> None:
     """What the embedded model said of 24 invented papers is what it said when it was recorded."""
-    if paperfacts.mode == "replay" and not EXPECTED.exists():
-        pytest.skip("the sample is not recorded: sh fixtures/record.sh")
-
     extracted = paperfacts.extract(SAMPLE)
 
     assert {} == extracted.failed
@@ -72,7 +64,6 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]
     return db, run(RunOptions(str(SAMPLE), db), model, open_session=session.opened)
 
 
-@is_recorded
 def test_a_run_stores_the_expected_facts(replayed: tuple[Path, RunReport]) -> None:
     """The database says what the file of expected facts says."""
     task = load_task()
@@ -82,7 +73,6 @@ def test_a_run_stores_the_expected_facts(replayed: tuple[Path, RunReport]) -> No
     assert (24, {}, {}) == (found.papers, found.only_before, found.only_after)
 
 
-@is_recorded
 def test_every_row_of_the_run_stands_in_its_text(replayed: tuple[Path, RunReport]) -> None:
     """The characters at its offsets are the sentence's, and an exact value's own."""
     with duckdb.connect(str(replayed[0]), read_only=True) as connection:
@@ -119,7 +109,6 @@ def test_a_recorded_fault_is_the_failure_that_it_was(
     assert FAULTS[route] == extracted.failed["one"].failure.failure_class
 
 
-@is_recorded
 def test_a_lost_fact_would_be_noticed() -> None:
     """The comparison of the first test can fail: one row less is one fact lost."""
     expected, fewer = read_expected(EXPECTED), read_expected(EXPECTED)
