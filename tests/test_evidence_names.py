@@ -215,3 +215,31 @@ def test_a_name_of_its_own_is_kept_beside_its_short_form():
 def test_no_records_are_no_entries():
     """An empty list is an answer."""
     assert Joined((), ()) == join_names([], [], TEXT)
+
+
+@pytest.mark.parametrize(
+    ("abstract", "names", "entries", "index"),
+    [
+        ("We propose SR-GNN.", ["GNN", "SR-GNN"], ["SR-GNN"], (0, 0)),
+        ("We use ViT-B/16.", ["ViT-B/16", "ViT-B", "ViT"], ["ViT-B/16"], (0, 0, 0)),
+        ("It is BERT-Base and BERT-Large.", ["BERT", "BERT-Base", "BERT-Large"],
+         ["BERT-Base", "BERT-Large"], (0, 0, 1)),
+        ("SR-GNN beats all GNNs.", ["GNN", "SR-GNN"], ["GNN", "SR-GNN"], (0, 1)),
+        ("SR-GNN is GNN-based.", ["GNN", "SR-GNN"], ["GNN", "SR-GNN"], (0, 1)),
+        ("It is BERT or BERT-Base.", ["BERT", "BERT-Base"], ["BERT", "BERT-Base"], (0, 1)),
+        ("Graph neural networks (GNN): SR-GNN", ["GNN", "SR-GNN"], ["GNN", "SR-GNN"], (0, 1)),
+        ("We propose SR-GNN.", ["GNN"], ["GNN"], (0,)),
+        ("Nothing.", ["GNN", "SR-GNN"], ["GNN", "SR-GNN"], (0, 1)),
+    ],
+)  # fmt: skip
+def test_a_name_cut_from_a_longer_one_is_that_one(
+    abstract: str, names: list[str], entries: list[str], index: tuple[int, ...]
+):
+    """What stands nowhere but inside a listed compound is no thing of its own, and no alias."""
+    text = one_sentence(abstract)
+
+    joined = join_names([(name, ()) for name in names], acronym_pairs(text), text)
+
+    assert entries == [entry.name for entry in joined.entries]
+    assert index == joined.index
+    assert not any(entry.name == "SR-GNN" and entry.aliases for entry in joined.entries)

@@ -4,7 +4,8 @@ A model that is asked for the names in a text lists `MAE`, `masked autoencoders`
 things. `join_names` makes one of them, with the others as aliases, and says where each went.
 
     joined    the same name but for case, punctuation and the plural (`names.name_key`);
-              a short form and its long form (`acronyms`); a record and one whose alias it is
+              a short form and its long form (`acronyms`); a record and one whose alias it is;
+              a name that stands only inside another one (`GNN` where the text has just `SR-GNN`)
     separate  versions and sizes: `ResNet-50` and `ResNet-101`, `BERT-Base` and `BERT`
 
 Not here: the other fields of the records, and references to them, which the index map is for.
@@ -12,10 +13,12 @@ Not here: the other fields of the records, and references to them, which the ind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .acronyms import AcronymPair
+from .fold import fold
 from .mentions import mentions
 from .names import is_variant, name_key
 from .text import PaperText
@@ -50,7 +53,8 @@ def join_names(
     """
     partners = _partners(pairs)
     groups = _groups(records, partners)
-    heads = list(dict.fromkeys(groups))
+    cut = _cut_out(records, groups, partners, text)
+    heads = [head for head in dict.fromkeys(groups) if head not in cut]
     members = {head: [at for at, group in enumerate(groups) if group == head] for head in heads}
     own = {name_key(name): groups[at] for at, (name, _) in enumerate(records)}
     entries = []
@@ -60,7 +64,7 @@ def join_names(
         forms = [form for form in forms if own.get(name_key(form), head) == head]
         forms += [form for key in map(name_key, forms[:]) for form in partners.get(key, ())]
         entries.append(_entry(list(dict.fromkeys(forms)), pairs, text))
-    return Joined(tuple(entries), tuple(heads.index(group) for group in groups))
+    return Joined(tuple(entries), tuple(heads.index(cut.get(head, head)) for head in groups))
 
 
 def _partners(pairs: Iterable[AcronymPair]) -> dict[str, list[str]]:
@@ -95,6 +99,48 @@ def _groups(
             if name_key(alias) in by_key and not is_variant(name, alias):
                 join(at, name_key(alias))
     return group
+
+
+def _cut_out(
+    records: Sequence[tuple[str, Sequence[str]]],
+    groups: Sequence[int],
+    partners: dict[str, list[str]],
+    text: PaperText,
+) -> dict[int, int]:
+    """Return the groups whose name the text has only inside a longer name, and whose that is."""
+    cut: dict[int, int] = {}
+    folded = [fold(name).text.strip() for name, _ in records]
+    for at, name in enumerate(folded):
+        around = [other for other, longer in enumerate(folded) if _is_part(name, longer)]
+        if not around or groups[at] in cut:
+            continue
+        forms = [
+            form
+            for other, (own, aliases) in enumerate(records)
+            if groups[other] == groups[at]
+            for form in (own, *aliases, *partners.get(name_key(own), ()))
+        ]
+        compounds = {name_key(records[other][0]): groups[other] for other in around}
+        # The longer names take their places first.
+        every = mentions([*forms, *(records[other][0] for other in around)], text)
+        found = [name_key(mention.surface) for mention in every]
+        if found and compounds.keys() >= set(found):
+            cut[groups[at]] = compounds[found[0]]
+    # `ViT` may be cut from `ViT-B`, which is itself cut from `ViT-B/16`.
+    return {head: _last(head, cut) for head in cut if _last(head, cut) != head}
+
+
+def _last(head: int, cut: dict[int, int]) -> int:
+    for _ in cut:
+        head = cut.get(head, head)
+    return head
+
+
+def _is_part(name: str, longer: str) -> bool:
+    """Return whether *name* is part of a compound, as `GNN` is of `SR-GNN`; both folded."""
+    if not name or len(name) >= len(longer) or name not in longer:
+        return False
+    return re.search(rf"(?:^|(?<=[-/])){re.escape(name)}(?=[-/]|$)", longer) is not None
 
 
 def _entry(forms: list[str], pairs: Sequence[AcronymPair], text: PaperText) -> Named:
