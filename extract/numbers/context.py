@@ -48,6 +48,38 @@ _COMPARED_WITH = re.compile(
     r"(?:the |all )?$",
     re.IGNORECASE,
 )
+_OVER = re.compile(r"\bover \W{0,2}$")
+_COUNTED = r"\d[\d,.]*[KMB]?%?(?:\s[a-z-]{3,}){0,2}"
+_DONE = (
+    r"accumulated|aggregated|applied|assessed|averag(?:ed?|ing)|benchmarked|carried out|computed"
+    r"|conducted|distributed|evaluat(?:ed|ions?)|experiments?|generaliz(?:ed?|es|ing)|means?|measured"
+    r"|medians?|monitored|observed|performed|repeated|results?|runs?|running|spread|summed|tested"
+    r"|tests|tracked|trained|trials|validated"
+)
+# "12,480 questions over 1,940 ledgers", "evaluated over 25 objects", "a success rate over 25 runs".
+# "We tested over 400 models" says how many.
+_ACROSS_AFTER = re.compile(
+    rf"(?:{_COUNTED}|\b(?:{_DONE}) (?:it|them)"
+    rf"|(?<!\bwe )(?<!\bthey )(?<!\bhave )(?<!\band )\b(?:{_DONE})"
+    r"|\b(?:accuracy|rate|scores?|performance|deviation)) over \W{0,2}$",
+    re.IGNORECASE,
+)
+_COUNT = r"\d[\d,]*\s(?:[a-z-]+\s){0,2}?"
+_THINGS = re.compile(
+    rf"{_COUNT}(?!(?:points|times|percent|degrees|folds?)\b)(?:[a-z-]+s|people|data)\b"
+)
+_TIME = re.compile(
+    rf"{_COUNT}(?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|decades?|epochs?|iterations?"
+    r"|steps|rounds|episodes|seeds|generations)\b(?! of\b)"
+)
+# What takes an amount: "takes over 14 days" and "with over 15 years" are more than that.
+_TAKES = re.compile(
+    r"(?:^|[,;:(–—]|\b(?:an?|the|and|or|of|for|with|by|to|in|than|at|from|on|after|about|using|is|are"
+    r"|was|were|be|its|our|their|per|well|just|\w*(?:requir|consum|need|tak|took|cost|last|contain"
+    r"|compris|includ|cover|sav|exceed|spend|spent|gather|collect|releas|has|hav|had|reach|achiev"
+    r"|attain|span|process|generat|handl|surviv)\w*)) ?over \W{0,2}$",
+    re.IGNORECASE,
+)
 _AFTER_WORDS: tuple[tuple[Comparator, re.Pattern[str]], ...] = (
     (">=", re.compile(r"\s?\+|\s(?:or|and) (?:more|above|higher|greater|over)\b")),
     ("<=", re.compile(r"\s(?:or|and) (?:less|fewer|below|lower|under)\b")),
@@ -69,9 +101,24 @@ def comparator_before(text: str, start: int) -> Comparator:
             return sign
     for sign, pattern in _WORD_PATTERNS:
         if pattern.search(before):
-            is_reference = sign == ">" and _COMPARED_WITH.search(before) is not None
-            return "=" if is_reference else sign
+            is_told = sign == ">" and (_COMPARED_WITH.search(before) or _is_across(text, start))
+            return "=" if is_told else sign
     return "="
+
+
+def _is_across(text: str, start: int) -> bool:
+    """Say whether the "over" before the number at *start* means across, and not more than.
+
+    It does after what was counted, done or measured where a count of things follows, and before
+    a span of time that nothing takes. What is in doubt is more than.
+    """
+    before = text[max(0, start - _BEFORE_CHARS) : start]
+    if _OVER.search(before) is None:
+        return False
+    after = text[start : start + _AFTER_CHARS]
+    if _ACROSS_AFTER.search(before) and (_THINGS.match(after) or _TIME.match(after)):
+        return True
+    return _TIME.match(after) is not None and _TAKES.search(before) is None
 
 
 _FACTOR_OF = re.compile(
