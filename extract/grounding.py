@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from extract.columns import field_columns, reference, side_span
+from extract.columns import field_columns, side_span
 from extract.evidence import (
     Alignment,
     PaperText,
@@ -26,6 +26,7 @@ from extract.evidence import (
 )
 from extract.gapplan import gap_plan
 from extract.gaps import GapCheck, check_gaps
+from extract.misplaced import NOT_A_NAME, is_number, own_reference
 from extract.taken import Taken
 from extract.task import RecordKind, Task, TaskField
 
@@ -173,7 +174,8 @@ def _joined(
             row[aliases.name] = list(entry.aliases)
         merged.append(row)
         for form in (entry.name, *entry.aliases, *(m[key.name] for m in members)):
-            index.setdefault(name_key(form), (position, entry.name))
+            if not is_number(form):
+                index.setdefault(name_key(form), (position, entry.name))
     return merged, index, joined.index
 
 
@@ -204,6 +206,8 @@ def _mentions(
     """Yield every place of every name and alias."""
     aliases = kind.first("aliases")
     for position, row in enumerate(rows):
+        if is_number(row[key.name]):
+            continue
         forms = [row[key.name], *(row.get(aliases.name, ()) if aliases else ())]
         found = mentions(forms, text)
         for m in found:
@@ -238,6 +242,8 @@ def _facts(
             if mark in seen:
                 continue
             seen.add(mark)
+        elif kind.per is None and is_number(str(row.get(kind.key.name, ""))):
+            place = Alignment("missing", None, None, None, NOT_A_NAME)
         else:
             place = align(str(row.get(kind.key.name, "")), text, cited)
             if kind.key.type == "quantity":
@@ -247,7 +253,7 @@ def _facts(
         refs: dict[str, tuple[str, int] | None] = {}
         for f in kind.fields:
             if f.type == "ref":
-                columns[f.name], refs[f.name] = _reference(kind, f, row.get(f.name), names)
+                columns[f.name], refs[f.name] = own_reference(kind, f, row.get(f.name), names)
                 continue
             columns |= field_columns(f, row.get(f.name), text, place)
             if f.type == "verbatim" and f is not kind.key:
@@ -264,27 +270,6 @@ def _facts(
             columns,
             refs,
         )
-
-
-def _reference(
-    kind: RecordKind,
-    f: TaskField,
-    value: Any,
-    names: Mapping[str, Mapping[str, tuple[int, str]]],
-) -> tuple[Any, tuple[str, int] | None]:
-    """Return what a reference names; None where it names what another reference is for.
-
-    A name that stands in the list of another field, and not in this one's, is in the wrong
-    field: unknown is true of it, and the completion keeps what was answered.
-    """
-    named, at = reference(f, value, names)
-    if value is None or at is not None:
-        return named, at
-    key = name_key(str(value))
-    others = {o.target for o in kind.fields if o.type == "ref" and o.target != f.target}
-    if any(key in names.get(other, {}) for other in others):
-        return None, None
-    return named, at
 
 
 def _sentence_place(text: PaperText, cited: Any) -> Alignment:

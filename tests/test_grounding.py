@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from extract.evidence import PaperText
 from extract.grounding import Grounded, ground
+from extract.misplaced import is_number
 from extract.tasks import load_task
 
 TASK = load_task()
@@ -160,3 +163,54 @@ def test_a_name_that_folding_joins_to_another_is_mentioned_where_it_stands() -> 
     found = grounded("We present D$^2$GS today.", methods=[method("GS")])
 
     assert [("GS", 16, 18)] == [(m.surface, m.span_start, m.span_end) for m in found.mentions]
+
+
+def test_a_number_in_a_list_of_names_is_no_name() -> None:
+    """`1e-4` stands in the text, names nothing, and is not referred to."""
+    found = grounded(
+        "GPT-3 and 3DGS learn at 1e-4 or 90%, and reach 84.1%.",
+        methods=[method(name) for name in ("GPT-3", "1e-4", "90%", "3DGS")],
+        results=[result("84.1%", method="90%")],
+    )
+
+    by_name = {fact.columns.get("name"): fact for fact in found.facts}
+    no_name = ("missing", "a number, not a name", None)
+    assert [("exact", None), no_name[:2], no_name[:2], ("exact", None)] == [
+        (by_name[name].alignment, by_name[name].reason) for name in ("GPT-3", "1e-4", "90%", "3DGS")
+    ]
+    assert {"GPT-3", "3DGS"} == {mention.surface for mention in found.mentions}
+    assert ("90%", None) == (by_name[None].columns["method"], by_name[None].refs["method"])
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("1e-4", True),
+        ("90\\%", True),
+        (r"$1\times 10^{-4}$", True),
+        ("GPT-3", False),
+        ("300W", False),
+        ("2D-UNet", False),
+        (r"$\pi_{0.5}$", False),
+        (r"$\alpha$-3", False),
+        ("C++", False),
+    ],
+)
+def test_a_name_with_letters_is_no_number(name: str, number: bool) -> None:
+    """Exponents and markup are no letters of a name; Greek ones are."""
+    assert number == is_number(name)
+
+
+def test_a_name_cut_from_a_longer_one_refers_to_that_one() -> None:
+    """A result of `GNN`, which the text has only in `SR-GNN`, is one of `SR-GNN`."""
+    found = grounded(
+        "We propose SR-GNN. It gets 84.1%.",
+        methods=[method("GNN", role="proposed"), method("SR-GNN")],
+        results=[result("84.1%", 2, method="GNN")],
+    )
+
+    [named, measured] = found.facts
+    assert ("SR-GNN", [], "proposed") == tuple(
+        named.columns[column] for column in ("name", "aliases", "role")
+    )
+    assert ("SR-GNN", ("methods", 0)) == (measured.columns["method"], measured.refs["method"])
