@@ -88,11 +88,13 @@ def run(
     watch: Watch = lambda report: None,
     progress: Progress = silent,
     open_session: OpenSession | None = None,
+    around: Callable[[OpenSession], OpenSession] = lambda opened: opened,
 ) -> RunReport:
     """Extract a feed into a database and return what was done.
 
     *watch* is called after every paper. *open_session* gives what answers, where it is not the
-    model itself; it is opened only if a paper has to be asked. Raises the errors of
+    model itself; it is opened only if a paper has to be asked. *around* makes another of it, one
+    that looks on (`extract.watching`). Raises the errors of
     `extract.errors`; papers that failed alone are in the report. Everything that was answered
     is written in any case.
     """
@@ -113,9 +115,8 @@ def run(
         report.notes += take_up(database)
         account = Account(model, database, report, options.budget, is_live=open_session is None)
         live = LiveSession(model, options.concurrency, progress, account.purse)
-        job = _Run(
-            options, model, feed, database, report, watch, open_session or live.opened, account
-        )
+        opened = around(open_session or live.opened)
+        job = _Run(options, model, feed, database, report, watch, opened, account)
         asyncio.run(job.go())
     return report
 

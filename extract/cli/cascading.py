@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extract.cascade import SecondLook
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ask_again(
-    name: str, options: RunOptions, first: Model, report: RunReport, *, force: bool
+    name: str, options: RunOptions, first: Model, report: RunReport, *, force: bool, verbose: bool
 ) -> SecondLook:
     """Ask the model *name* about the papers of a run that are in doubt; say what that changed."""
     from extract.cascade import SecondLook, facts_now, papers_in_doubt, second_look
@@ -34,5 +34,11 @@ def ask_again(
     before = facts_now(db, task, doubts)
     again = replace(options, only=frozenset(doubts), probe=probe.verdict)
     with RunWatch() as watch:
-        second_report = run(again, second, watch=watch, progress=watch.fetching)
+        extra: dict[str, Any] = {}
+        if verbose:
+            from extract.watching import verbosely
+
+            watch.is_terminal = False  # no bar
+            extra["around"] = verbosely(second)
+        second_report = run(again, second, watch=watch, progress=watch.fetching, **extra)
     return second_look(before, facts_now(db, task, doubts), task, doubts, second_report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -35,6 +35,7 @@ def run_feed(
     force: bool = False,
     cassettes: Path | None = None,
     cassette_mode: str | None = None,
+    verbose: bool = False,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Extract the facts of every paper of FEED into a database.
@@ -95,6 +96,9 @@ def run_feed(
     cassette_mode
         replay (a missing answer is an error; the default under CI), record (it is asked and
         recorded; the default elsewhere), refresh (all are) or live (nothing is read or written).
+    verbose
+        Show on stderr, for every paper that is asked, the prompt as it is sent and every reply or
+        failure, word for word.
     json_
         Print the report as JSON.
     """
@@ -108,6 +112,11 @@ def run_feed(
     from extract.probed import standing
     from extract.settings import settle
 
+    if verbose and (dry_run or batch):
+        raise InputError(
+            f"--verbose with {'--dry-run' if dry_run else '--batch'}: there is no answer to show",
+            hint="Leave one out. What a batch answered: paperfacts show --why.",
+        )
     settings = settle(
         db=db,
         model=model,
@@ -172,12 +181,20 @@ def run_feed(
         print(f"paperfacts: {probe.words}", file=sys.stderr)
     with RunWatch() as watch:
         opened = session.opened if session else None
-        report = run(options, chosen, watch=watch, progress=watch.fetching, open_session=opened)
+        extra: dict[str, Any] = {}
+        if verbose:
+            from extract.watching import verbosely
+
+            watch.is_terminal = False  # a bar would be drawn over what is shown
+            extra["around"] = verbosely(chosen)
+        report = run(
+            options, chosen, watch=watch, progress=watch.fetching, open_session=opened, **extra
+        )
     look = None
     if then is not None:
         from extract.cli.cascading import ask_again
 
-        look = ask_again(then, options, chosen, report, force=force)
+        look = ask_again(then, options, chosen, report, force=force, verbose=verbose)
     if json_:
         document = report.as_json() | ({"then": look.as_json()} if look else {})
         print(json.dumps(document, ensure_ascii=False, indent=1))
