@@ -158,6 +158,34 @@ def test_anything_but_one_statement_that_reads_is_refused(db: Path, sql: str) ->
     assert caught.value.hint.startswith("run one statement that reads")
 
 
+def test_a_change_after_with_is_named(db: Path) -> None:
+    """WITH is no word to refuse: it is what follows that changes data."""
+    with pytest.raises(QueryError, match=r"query refused: it changes data: WITH ... DELETE"):
+        run_query(db, "with a as (select 1) delete from methods")
+
+
+def test_tables_are_listed_once_and_as_a_query_names_them(tmp_path: Path) -> None:
+    """A view of a task that has the bare name too is listed by that alone."""
+    path = tmp_path / "papers.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for statement in (
+            "create schema history",
+            'create schema "task_my-task"',
+            'create table history."my-task_arms" as select 1 as i',
+            'create view "task_my-task".arms as select 1 as i',
+            'create view "task_my-task".arms_all as select 1 as i',
+            "create view arms as select 1 as i",
+        ):
+            connection.execute(statement)
+
+    with pytest.raises(QueryError) as caught:
+        run_query(path, "from nothing_here")
+
+    names = ["arms", '"task_my-task".arms_all', 'history."my-task_arms"']
+    assert "tables: " + ", ".join(names) == caught.value.hint
+    assert [1, 1, 1] == [len(run_query(path, f"from {name}").rows) for name in names]
+
+
 def test_text_that_cannot_be_encoded_is_refused(db: Path) -> None:
     """Bytes of a command line that are no text become lone surrogates."""
     with pytest.raises(QueryError, match="no valid text"):

@@ -152,12 +152,19 @@ def gate(duckdb: Any, connection: Any, sql: str, rules: dict[str, Any]) -> Any:
     if kinds[0] == "PRAGMA" and words[1:2] and words[1] in rules["pragmas"]:
         return statements[0]
     if kinds[0] not in rules["kinds"] or first not in rules["reading"]:
-        raise Refused(f"{(first or kinds[0]).upper()} does not read")
+        raise Refused(refusal(first, kinds[0]))
     name, call = re.compile(rules["name"]), re.compile(rules["call"])
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if name.fullmatch(word) or (following == "(" and call.fullmatch(word)):
             raise Refused(f"{word} reaches beyond the tables")
     return statements[0]
+
+
+def refusal(first: str, kind: str) -> str:
+    """Say why a statement is none that reads."""
+    if first == "with":  # WITH itself reads: it is what comes after it
+        return f"it changes data: WITH ... {kind.replace('_', ' ')}"
+    return f"{(first or kind).upper()} does not read"
 
 
 def words_of(duckdb: Any, sql: str) -> list[str]:
@@ -238,11 +245,23 @@ def line_of(message: list[Any]) -> str:
 
 
 def table_names(connection: Any) -> list[str]:
-    """Return what can be queried by name."""
+    """Return what can be queried, each once: by its bare name where that will do."""
     rows = connection.execute(
-        "select table_name from information_schema.tables order by 1 limit 100"
+        "select table_schema, table_name from information_schema.tables"
+        " order by table_schema <> 'main', table_schema = 'history', 1, 2 limit 100"
     ).fetchall()
-    return [row[0] for row in rows]
+    bare = {name for schema, name in rows if schema == "main"}
+    return [
+        quoted(name) if schema == "main" else f"{quoted(schema)}.{quoted(name)}"
+        for schema, name in rows
+        # A task's view of a name that is free has that name, too.
+        if schema in ("main", "history") or name not in bare
+    ]
+
+
+def quoted(name: str) -> str:
+    """Return *name* as a query has to write it."""
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 if __name__ == "__main__":
