@@ -35,10 +35,10 @@ def test_the_command_says_what_became_of_each_number(
 
     assert (
         """\
-5 numbers in 1 papers, 80.0% accounted for
+5 numbers in 1 paper, 80.0% accounted for
 2 of them state a quantity, and facts hold 1 of those
       1  extracted
-      1  part of a name (GPT-3)
+      1  part of a name (as in GPT-3)
       1  citation
       1  year
       1  unaccounted: stated, and in no fact

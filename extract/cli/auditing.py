@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EXCERPT = 160
 _WORDS = {
     "extracted": "extracted",
-    "name": "part of a name (GPT-3)",
+    "name": "part of a name (as in GPT-3)",
     "citation": "citation",
     "year": "year",
     "list_mark": "list mark",
@@ -78,10 +78,12 @@ def audit(
 def _lines(papers: int, counts: Counter[str]) -> list[str]:
     """Return how many numbers ended as what, those that facts hold first."""
     total, stated = counts.total(), counts["extracted"] + counts["unaccounted"]
+    of = f"{papers} paper" if papers == 1 else f"{papers} papers"
     if not total:
-        return [f"no numbers in {papers} papers"]
+        return [f"no numbers in {of}"]
+    numbers = f"{total} number" if total == 1 else f"{total} numbers"
     lines = [
-        f"{total} numbers in {papers} papers, {_share(counts, total):.1%} accounted for",
+        f"{numbers} in {of}, {_share(counts, total):.1%} accounted for",
         f"{stated} of them state a quantity, and facts hold {counts['extracted']} of those",
     ]
     return lines + [f"{counts[name]:>7}  {words}" for name, words in _WORDS.items() if counts[name]]
