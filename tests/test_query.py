@@ -214,7 +214,7 @@ def test_without_a_database_the_next_step_is_a_run(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     """It is the path that is wrong."""
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="is a folder, not a file"):
         run_query(tmp_path, "select 1")
 
 

@@ -51,6 +51,8 @@ def fault_of(words: str) -> str:
 def store_error(db: Path, words: str) -> StoreError:
     """Return the error for a database that cannot be used, with DuckDB's words."""
     line = words.strip().partition("\n")[0]
+    if db.is_dir():  # DuckDB's words are of reading bytes, which sound like damage
+        return StoreError(f"{db} is a folder", hint="Name a database file after --db.")
     fault = fault_of(words)
     what, hint = _told(db, fault)
     return StoreError(f"{what}: {line}", hint=hint, fault=fault)

@@ -27,6 +27,15 @@ def lock_path(database: Path) -> Path:
 def run_lock(database: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
     """Hold the run lock of *database*; raise `StoreError` naming who has it."""
     path = lock_path(database)
+    if database.is_dir():
+        raise StoreError(
+            f"{database} is a folder", hint=f"Name a file in it: --db {database / 'papers.duckdb'}"
+        )
+    if not database.parent.is_dir():
+        raise StoreError(
+            f"{database} cannot be made: there is no folder {database.parent}",
+            hint="Make the folder first, or check the path after --db.",
+        )
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:

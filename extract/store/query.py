@@ -126,6 +126,8 @@ def _order(
     """Return the order to the child, after what can be checked without it."""
     if not os.path.exists(db):
         raise InputError(f"there is no database at {db}", hint=f"paperfacts run FEED --db {db}")
+    if os.path.isdir(db):
+        raise InputError(f"{db} is a folder, not a file", hint="name a database after --db")
     if not os.path.isfile(db):
         raise InputError(f"{db} is not a file", hint="name a database after --db")
     if memory_mb < MIN_MEMORY_MB:
