@@ -194,7 +194,10 @@ def _check_kind(task: str, kind: RecordKind) -> None:
     """Refuse a record that could not be grounded or stored."""
     where = f"task {task}: records of {kind.name!r}"
     if kind.sentence is None:
-        raise TaskError(f"{where} cite no sentence", hint="Add a field of type Sentence.")
+        raise TaskError(
+            f"{where} cite no sentence",
+            hint="Add one: `sentence: {type: sentence}` in schema.yaml, Sentence in schema.py.",
+        )
     if not kind.name.isidentifier() or any(not f.name.isidentifier() for f in kind.fields):
         raise TaskError(f"{where} have a name that is no identifier", hint="Use letters and _.")
     if clash := [f.name for f in kind.fields if f.name in RESERVED]:
@@ -204,10 +207,16 @@ def _check_kind(task: str, kind: RecordKind) -> None:
         )
     choice = kind.first("choice")
     if kind.per == "sentence" and (choice is None or not choice.required):
-        raise TaskError(f"{where} are per sentence and have no choice", hint="Add a Literal field.")
+        raise TaskError(
+            f"{where} are per sentence and have no choice",
+            hint="Add a field `{type: choice, choices: [a, b]}`; in schema.py a Literal.",
+        )
     quantity = kind.first("quantity")
     if kind.per == "quantity" and (quantity is None or not quantity.required):
-        raise TaskError(f"{where} are per quantity and have none", hint="Add a Quantity field.")
+        raise TaskError(
+            f"{where} are per quantity and have none",
+            hint="Add a field `{type: quantity}`; in schema.py a Quantity.",
+        )
 
 
 def _check_references(task: Task) -> None:
