@@ -24,7 +24,8 @@ def export(
     table
         Name of the table or view, or a SELECT statement.
     to
-        File to write; its ending says the format. - for standard output.
+        File to write, in place of one of that name; its ending says the format. - for standard
+        output.
     db
         Database file.
     format
