@@ -32,6 +32,7 @@ from extract.asking.question import Question, question_of
 from extract.asking.rates import Rates
 from extract.asking.reask import reasked
 from extract.asking.reply import Reply
+from extract.asking.tracing import Tracing
 from extract.asking.words import shown_words
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Heard
 from extract.errors import ModelError, PaperfactsError
@@ -74,6 +75,7 @@ class Asker:
         self._sleep = sleep
         rates = Rates(limits.rpm, limits.tpm, max_wait_s=limits.max_wait_s)
         self._gate = Gate(limits.concurrency, limits.breaker, clock=clock, sleep=sleep, rates=rates)
+        self._tracing = Tracing(endpoint)
         self._line: Line | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,7 +110,8 @@ class Asker:
             await self._gate.wait_until_free()
             tally = Tally(self._clock())
             try:
-                asked = await self._answer(request, validate, answer_model, tally)
+                with self._tracing.paper(request, tally):
+                    asked = await self._answer(request, validate, answer_model, tally)
             except Fault as error:
                 fault = error
             except BudgetReached as reached:
@@ -181,7 +184,9 @@ class Asker:
             tally.calls += 1
             try:
                 limit_s = max(0.001, min(self.limits.call_timeout_s, left_s))
-                reply = await call(line, question, tally, limit_s)
+                with self._tracing.call(question, tally) as span:
+                    reply = await call(line, question, tally, limit_s)
+                    span.replied(reply)
             except Fault as fault:
                 self._note(fault, tally, called_at)
                 raise
