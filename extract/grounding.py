@@ -242,7 +242,7 @@ def _facts(
             if mark in seen:
                 continue
             seen.add(mark)
-        elif kind.per is None and is_number(str(row.get(kind.key.name, ""))):
+        elif kind.key.type == "verbatim" and is_number(str(row.get(kind.key.name, ""))):
             place = Alignment("missing", None, None, None, NOT_A_NAME)
         else:
             place = align(str(row.get(kind.key.name, "")), text, cited)
