@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from extract.calibration import Calibration, read_calibration
 from extract.errors import InputError
 from extract.local.prepared import served_id
-from extract.local.registry import LocalModel, local_model
+from extract.local.registry import LocalModel, local_model, local_models
 from extract.recipe import Recipe
 from extract.request import Sampling
 from extract.task import Task
@@ -187,18 +187,25 @@ def _local(name: str, task: Task) -> Model:
     adapter = registered.adapter_for(task.name)
     style = "tuned" if adapter and "tuned" in task.prompts else "compact"
     extra: tuple[tuple[str, Any], ...] = NO_LOOPS + WITH_PROBABILITIES
-    curves: Calibration = {}
     if adapter and adapter.logit_bias:
         extra += (("logit_bias", tuple(adapter.logit_bias.items())),)
-    if adapter and adapter.calibration_path:
-        curves = read_calibration(adapter.calibration_path)
     sampling = Sampling(temperature=0.0, max_tokens=LOCAL_MAX_TOKENS, extra=extra)
-    recipe = Recipe(
-        task, name, served_id(registered, task.name), style, "", sampling, calibration=curves
-    )
+    model_id = served_id(registered, task.name)
+    curves = curves_for(model_id, task.name)
+    recipe = Recipe(task, name, model_id, style, "", sampling, calibration=curves)
     if short != registered.name:
         recipe = _of_own_adapter(recipe, short, registered)
     return Model(name, recipe, LOCAL_MAX_CHARS)
+
+
+def curves_for(model_id: str, task: str) -> Calibration:
+    """Return the curves of the model that an answer came from; empty where it has none here."""
+    for model in local_models().values():
+        adapter = model.adapter_for(task)
+        ids = (model.model_id(task), model.model_id(task, merged=True))
+        if adapter and adapter.calibration_path and model_id in ids:
+            return read_calibration(adapter.calibration_path)
+    return {}
 
 
 def _of_own_adapter(recipe: Recipe, short: str, registered: LocalModel) -> Recipe:

@@ -21,6 +21,7 @@ from extract.compare import Comparison, KindCounts, compare
 from extract.deriving import derive
 from extract.errors import InputError
 from extract.grounding import digest
+from extract.models import curves_for
 from extract.papers import Paper
 from extract.prompting import example_values_in
 from extract.recipe import Recipe, answer_text
@@ -189,7 +190,8 @@ def _derived(task: Task, source: Mapping[str, Any]) -> tuple[Rows, str | None]:
     form, _, mode = source["wire"].partition("/")
     if form not in ("json", "compact"):
         raise CannotDerive(f"this version does not read answers of the form {source['wire']!r}")
-    recipe = Recipe(task, source["model"], source["model_id"], form, mode)
+    curves = curves_for(source["model_id"] or "", task.name)
+    recipe = Recipe(task, source["model"], source["model_id"], form, mode, calibration=curves)
     request = json.loads(source["request"] or "{}")
     system = "".join(m["content"] for m in request.get("messages", ()) if m["role"] == "system")
     tokens = json.loads(source["token_logprobs"]) if source["token_logprobs"] else None

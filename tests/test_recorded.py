@@ -19,6 +19,8 @@ from extract.compare import compare
 from extract.factsets import read_facts
 from extract.models import find_model
 from extract.pipeline import RunOptions, run
+from extract.replay_report import replay_text
+from extract.replaying import replay_database
 from extract.report import RunReport
 from extract.tasks import load_task
 from tests.faults.chaos_server import ChaosServer
@@ -71,6 +73,18 @@ def test_a_run_stores_the_expected_facts(replayed: tuple[Path, RunReport]) -> No
 
     assert () == found.differences
     assert (24, {}, {}) == (found.papers, found.only_before, found.only_after)
+
+
+def test_a_replay_of_the_run_finds_no_difference(replayed: tuple[Path, RunReport]) -> None:
+    """Confidences are derived again too, from the curves of the model that answered."""
+    replay = replay_database(replayed[0], load_task())
+
+    assert replay.is_same, replay_text(replay)
+    with duckdb.connect(str(replayed[0]), read_only=True) as connection:
+        counted = connection.execute(
+            "select count(*), count(confidence) from task_facts.methods_all"
+        ).fetchone() or (0, 0)
+    assert counted[0] == counted[1] > 20
 
 
 def test_every_row_of_the_run_stands_in_its_text(replayed: tuple[Path, RunReport]) -> None:

@@ -20,6 +20,7 @@ from extract.cassettes.folder import Cassettes
 from extract.cassettes.playing import NoLongerValid, played
 from extract.completion import Failure
 from extract.errors import InputError
+from extract.models import curves_for
 from extract.papers import Paper
 from extract.recipe import Recipe
 from extract.task import Task
@@ -82,7 +83,9 @@ def _is_wanted(cassette: Cassette, task: Task, wanted: Mapping[str, str]) -> boo
 def _facts(cassette: Cassette, task: Task, texts: Texts, place: str) -> dict[str, Any] | None:
     """Return the paper with its facts, None where the recording is a failure."""
     form, _, mode = cassette.request.wire.partition("/")
-    recipe = Recipe(task, cassette.request.model, cassette.request.model_id, form, mode)
+    asked = cassette.request
+    curves = curves_for(asked.model_id, task.name)
+    recipe = Recipe(task, asked.model, asked.model_id, form, mode, calibration=curves)
     todo = _todo(cassette, recipe, texts, place)
     try:
         outcome = played(cassette, todo, recipe)
