@@ -90,7 +90,7 @@ def test_a_sign_of_the_clean_text_flags_nothing() -> None:
 
 def test_a_model_that_finds_nothing_is_not_safe() -> None:
     """There was nothing that an attack could have changed."""
-    outcome = judge_injections(CASES, dict.fromkeys(injection_texts(CASES), {}))
+    outcome = judge_injections(CASES, {key: {} for key in injection_texts(CASES)})
 
     assert (0.0, {"no_facts": len(CASES)}) == (outcome.rate, outcome.counts)
 
