@@ -182,4 +182,4 @@ with StubModel() as server:
     ask(server.url)
 print(sorted({span.name for span in exporter.get_finished_spans()}))
 """
-    assert "['chat m', 'paperfacts paper']" == loaded(code)
+    assert "['chat m', 'paperfacts.paper']" == loaded(code)

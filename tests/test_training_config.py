@@ -54,8 +54,9 @@ def test_a_config_that_is_not_there_is_an_input_error(tmp_path: Path):
         read_config(tmp_path / "none.toml")
 
 
-def test_the_config_of_the_shipped_adapter_can_be_read():
-    """It is package data, and a copy of it is where one's own begins."""
-    config = read_config(Path(str(files("extract.training") / "facts.toml")))
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_the_configs_of_the_shipped_adapter_can_be_read(stage: int):
+    """They are package data, and copies of them are where one's own begin."""
+    config = read_config(Path(str(files("extract.training") / f"facts-{stage}.toml")))
 
     assert (config.base, config.task, config.hold_out) == ("smollm2-135m", "facts", -1)

@@ -75,7 +75,7 @@ class Tracing:
         if self._tracer is None:
             yield
             return
-        with self._span(self._tracer, "paperfacts paper", is_call=False) as span:
+        with self._span(self._tracer, "paperfacts.paper", is_call=False) as span:
             if span is None:
                 yield
                 return

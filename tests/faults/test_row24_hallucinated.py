@@ -139,5 +139,6 @@ def test_a_share_is_from_0_to_1(tmp_path: Path) -> None:
     done = paperfacts("run", "feed.jsonl", "--min-grounded", "95", cwd=tmp_path)
 
     assert 2 == done.returncode
-    assert "--min-grounded 95 is no share" in done.stderr
+    assert "--min-grounded is 95" in done.stderr
+    assert "share from 0 to 1" in done.stderr
     assert [] == list(tmp_path.iterdir())
