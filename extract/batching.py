@@ -33,8 +33,8 @@ from extract.rows import run_row
 from extract.settling import Settling
 from extract.store.batches import BatchBook, StoredBatch
 from extract.store.database import Database, now
-from extract.store.versions import tool_version
 from extract.todo import Todo, prepare
+from extract.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -28,7 +28,7 @@ from extract.recipe import Recipe
 from extract.report import RunReport
 from extract.store.database import now
 from extract.store.probes import newest_probe
-from extract.store.versions import tool_version
+from extract.version import tool_version
 
 DATA_VARIABLE = "PAPERFACTS_DATA"
 

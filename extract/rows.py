@@ -21,8 +21,8 @@ from extract.report import RunReport
 from extract.request import Request
 from extract.sentences import split_sentences
 from extract.store.database import Batch, now
-from extract.store.versions import tool_version
 from extract.todo import Todo
+from extract.version import tool_version
 
 
 def fact_rows(todo: Todo, grounded: Grounded, extraction: str, ask_id: str, run_id: str) -> Batch:

@@ -18,7 +18,8 @@ from extract.store.lock import holder
 from extract.store.reading import literal, rows_of
 from extract.store.rescue import waiting
 from extract.store.state import read_state
-from extract.store.versions import lost_words, tool_version
+from extract.store.versions import lost_words
+from extract.version import tool_version
 
 Verdict = Literal["ok", "note", "wrong"]
 

@@ -33,8 +33,9 @@ from extract.store.layout import (
     task_tables,
 )
 from extract.store.state import write_state
-from extract.store.versions import Found, bring_up, check, tool_version
+from extract.store.versions import Found, bring_up, check
 from extract.task import Task
+from extract.version import tool_version
 
 if TYPE_CHECKING:
     import duckdb

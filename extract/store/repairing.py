@@ -22,7 +22,7 @@ from extract.store.faults import store_error
 from extract.store.layout import SCHEMA_VERSION
 from extract.store.lock import run_lock
 from extract.store.state import read_state, write_state
-from extract.store.versions import tool_version
+from extract.version import tool_version
 
 _CHILD = Path(__file__).with_name("repair_child.py")
 _PLACE = re.compile(r"entry at byte position (\d+)")

@@ -9,7 +9,6 @@ null, so `layout.TABLES` says everything that a migration needs to know.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +23,10 @@ from extract.store.layout import (
     identifier,
 )
 from extract.store.state import read_state
+from extract.version import tool_version
 
 if TYPE_CHECKING:
     import duckdb
-
-
-def tool_version() -> str:
-    """Return the installed version of paperfacts, `0` where it is not installed."""
-    try:
-        return version("paperfacts")
-    except PackageNotFoundError:
-        return "0"
 
 
 @dataclass(frozen=True)
