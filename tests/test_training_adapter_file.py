@@ -16,7 +16,8 @@ from extract.local.server import LocalServer
 from extract.local.settings import Adapter, ServerSettings
 from extract.local.weights import ensure_weights
 
-np = pytest.importorskip("numpy", reason="numpy comes with the extra `train`")
+np = pytest.importorskip("numpy")
+pytest.importorskip("gguf", reason="gguf comes with the extra `train`")
 
 from extract.training.adapter_file import (  # noqa: E402  # after the skip
     BaseShape,
