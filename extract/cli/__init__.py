@@ -55,7 +55,9 @@ def build_app() -> App:
         help_epilogue="Start with: paperfacts run FEED --db papers.duckdb",
     )
     for place, (name, (where, words)) in enumerate(COMMANDS.items()):
-        app.command(where, name=name, help=words, sort_key=place, help_format="markdown")
+        # `batch` is an App of its own commands, which takes no settings from here.
+        formatted = {} if name == "batch" else {"help_format": "markdown"}
+        app.command(where, name=name, help=words, sort_key=place, **formatted)
     return app
 
 
