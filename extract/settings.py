@@ -185,6 +185,23 @@ def settle(**options: Any) -> Settings:
     return Settings(**values, origins=origins)
 
 
+def settle_database(given: Path | None) -> tuple[Path, Origin]:
+    """Return the database of a command that needs no other setting, and where it is named.
+
+    What has less weight than the place that names it is not read.
+    """
+    if given is not None:
+        return given, Origin("option", option_of("db"))
+    if written := os.environ.get(variable_of("db")):
+        return _read("db", written, variable_of("db")), Origin("variable", variable_of("db"))
+    from extract.configfile import config_files
+
+    for file in reversed(config_files()):
+        if "db" in (settings := _of_file(file)):
+            return settings["db"], Origin("file", str(file.path))
+    return DEFAULT_DATABASE, Origin("default")
+
+
 def _names_a_local_model(values: Mapping[str, Any], origins: Mapping[str, Origin]) -> bool:
     """Say whether a local model was asked for with more weight than a server was."""
     if "base_url" not in values or not str(values.get("model", "")).startswith("local/"):

@@ -28,7 +28,7 @@ _WORDS = {
 
 def audit(
     *,
-    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
     task: str = "facts",
     trust_code: bool = False,
     limit: int = 20,
@@ -42,7 +42,7 @@ def audit(
     Parameters
     ----------
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     task
         The task whose numbers are counted as extracted.
     trust_code
@@ -52,6 +52,7 @@ def audit(
     json_
         Print everything as JSON.
     """
+    from extract.cli.database import stored_database
     from extract.errors import InputError
     from extract.store.auditing import audit_database
     from extract.tasks import load_task
@@ -59,7 +60,7 @@ def audit(
 
     if limit < 0:
         raise InputError(f"--limit is {limit}", hint="Give 0 or more; 0 lists none.")
-    reports = audit_database(db, load_task(task, trust_code=trust_code))
+    reports = audit_database(stored_database(db), load_task(task, trust_code=trust_code))
     counts: Counter[str] = Counter()
     for report in reports.values():
         counts.update(report.counts)

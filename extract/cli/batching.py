@@ -103,7 +103,7 @@ def status(
     ids
         Batches, by the beginning of their id; all open ones by default.
     db
-        Database file; papers.duckdb by default.
+        Database file; what the settings name by default, or papers.duckdb.
     base_url
         The server that they are with, where it is not the provider's own.
     json_
@@ -138,7 +138,7 @@ def fetch(
     ids
         Batches, by the beginning of their id; all open ones by default.
     db
-        Database file; papers.duckdb by default.
+        Database file; what the settings name by default, or papers.duckdb.
     resubmit
         Submit again what expired, failed for a passing reason, or is missing, and nothing else.
     base_url
@@ -177,7 +177,7 @@ def cancel(
     ids
         Batches, by the beginning of their id.
     db
-        Database file; papers.duckdb by default.
+        Database file; what the settings name by default, or papers.duckdb.
     all_
         End all that are open.
     base_url
@@ -201,11 +201,12 @@ def _chosen(
 ) -> Chosen:
     """Return the batches that are meant, and where they are, with the settings of this place."""
     from extract.batchchoice import Chosen
+    from extract.cli.database import stored_database
     from extract.settings import settle
 
-    settings = settle(db=db, lock_wait=lock_wait)
+    settings = settle(lock_wait=lock_wait)
     return Chosen(
-        database=settings.db,
+        database=stored_database(db),
         ids=ids or (),
         base_url=base_url,
         known_url=settings.base_url,

@@ -27,7 +27,8 @@ def diff(
 
     A side is a database, a part of one (papers.duckdb@run-ID, @model=NAME, @prompt=VERSION), a
     folder of recordings, a file of papers with their facts, or a folder of such files. AFTER may
-    be a part alone (@model=NAME): of the same database. Ends with 3 where a limit is passed.
+    be a part alone (@model=NAME): of the same database; BEFORE too: of the one that the settings
+    name. Ends with 3 where a limit is passed.
 
     Parameters
     ----------
@@ -56,11 +57,14 @@ def diff(
     json_
         Print everything as JSON.
     """
+    from extract.cli.database import stored_database
     from extract.differences import as_json, as_text
     from extract.factsets import compare_papers, read_sides
     from extract.limits import over_limits, read_limits
     from extract.tasks import load_task
 
+    if before.startswith("@"):
+        before = f"{stored_database(None)}{before}"
     limits = read_limits(lost=max_lost, changed=max_changed, new=max_new)
     chosen = load_task(task, trust_code=trust_code)
     comparison = compare_papers(*read_sides(before, after, chosen, feed=feed), chosen)

@@ -10,7 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 
-def doctor(db: Path, *, json_: Annotated[bool, Parameter(name="--json")] = False) -> int:
+def doctor(
+    db: Path | None = None, *, json_: Annotated[bool, Parameter(name="--json")] = False
+) -> int:
     """Check a database, and say what is well, what is wrong and what to do now.
 
     Looks at the file, its version, its commits, its log, every block, every span against its
@@ -20,15 +22,17 @@ def doctor(db: Path, *, json_: Annotated[bool, Parameter(name="--json")] = False
     Parameters
     ----------
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     json_
         Print the checks as JSON.
     """
+    from extract.cli.database import stored_database
     from extract.store.checks import examine
     from extract.terminal import safe_text
 
+    database = stored_database(db)
     checks = []
-    for check in examine(db):
+    for check in examine(database):
         checks.append(check)
         if not json_:
             print(safe_text(f"{check.verdict:<6} {check.name:<8} {check.words}"))
@@ -38,7 +42,7 @@ def doctor(db: Path, *, json_: Annotated[bool, Parameter(name="--json")] = False
     if json_:
         document = {
             "schema_version": 1,
-            "database": str(db),
+            "database": str(database),
             "is_well": not wrong,
             "checks": [asdict(check) for check in checks],
         }

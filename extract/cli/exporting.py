@@ -13,7 +13,7 @@ def export(
     table: str,
     *,
     to: Annotated[Path, Parameter(allow_leading_hyphen=True)],
-    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
     format: Literal["jsonl", "json", "csv", "parquet", "markdown"] | None = None,
     raw: bool = False,
 ) -> None:
@@ -27,15 +27,16 @@ def export(
         File to write, in place of one of that name; its ending says the format. - for standard
         output.
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     format
         jsonl, json, csv, parquet or markdown, where the ending does not say.
     raw
         Leave CSV cells that a spreadsheet would run as formulas as they are.
     """
+    from extract.cli.database import stored_database
     from extract.store.exporting import export_table
 
-    count = export_table(db, table, to, format=format, raw=raw)
+    count = export_table(stored_database(db), table, to, format=format, raw=raw)
     if str(to) != "-":
         print(
             f"paperfacts: {count} {'row' if count == 1 else 'rows'} written to {to}",

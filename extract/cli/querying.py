@@ -16,7 +16,7 @@ Format = Literal["table", "json", "jsonl", "csv", "markdown"]
 def sql(
     statement: str,
     *,
-    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
     format: Annotated[Format, Parameter(name=["--format", "-f"])] = "table",
     json_: Annotated[bool, Parameter(name="--json")] = False,
     limit: int = 1000,
@@ -37,7 +37,7 @@ def sql(
         One SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN; - reads it from
         standard input.
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     format
         How rows are printed.
     json_
@@ -49,11 +49,12 @@ def sql(
     raw
         Leave cells of --format csv that a spreadsheet would run as formulas as they are.
     """
+    from extract.cli.database import stored_database
     from extract.store.query import run_query
     from extract.tables import footer, render
 
     text = sys.stdin.read() if statement == "-" else statement
-    result = run_query(db, text, max_rows=limit or None, timeout_s=timeout)
+    result = run_query(stored_database(db), text, max_rows=limit or None, timeout_s=timeout)
     chosen = "json" if json_ else format
     render(result, chosen, file=sys.stdout, width=_width(), raw=raw)
     if chosen != "table" and result.truncated:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 
 def replay(
-    db: Path = Path("papers.duckdb"),
+    db: Path | None = None,
     *,
     task: str | None = None,
     trust_code: bool = False,
@@ -26,7 +26,7 @@ def replay(
     Parameters
     ----------
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     task
         The task whose facts are derived: a folder, where it is not built in.
     trust_code
@@ -38,10 +38,12 @@ def replay(
     json_
         Print everything as JSON.
     """
+    from extract.cli.database import stored_database
     from extract.replay_report import replay_json, replay_text
     from extract.replaying import replay_database, task_to_replay
 
-    found = replay_database(db, task_to_replay(db, task, trust_code=trust_code))
+    database = stored_database(db)
+    found = replay_database(database, task_to_replay(database, task, trust_code=trust_code))
     if json_:
         print(json.dumps(replay_json(found), ensure_ascii=False, indent=1))
     else:

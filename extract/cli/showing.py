@@ -27,7 +27,7 @@ WIDTH = 96
 def show_paper(
     paper: str,
     *,
-    db: Annotated[Path, Parameter(name="--db")] = Path("papers.duckdb"),
+    db: Annotated[Path | None, Parameter(name="--db")] = None,
     task: str = "facts",
     trust_code: bool = False,
     why: bool = False,
@@ -43,7 +43,7 @@ def show_paper(
     paper
         A paper_id, its beginning, or words of the title; with --why a fact_id.
     db
-        Database file.
+        Database file; what the settings name by default, or papers.duckdb.
     task
         The task whose facts are shown.
     trust_code
@@ -53,23 +53,25 @@ def show_paper(
     json_
         Print as JSON.
     """
+    from extract.cli.database import stored_database
     from extract.store.provenance import facts_of_paper, find_paper, mentions_of_paper, origin_of
     from extract.tasks import load_task
 
+    database = stored_database(db)
     chosen = load_task(task, trust_code=trust_code)
     if why:
-        origin = origin_of(db, chosen, paper)
+        origin = origin_of(database, chosen, paper)
         if json_:
             _print_json(origin.document())
         else:
             _print_origin(origin)
         return
-    found = find_paper(db, paper)
-    facts = facts_of_paper(db, chosen, found["paper_id"])
+    found = find_paper(database, paper)
+    facts = facts_of_paper(database, chosen, found["paper_id"])
     if json_:
         _print_json({"schema_version": 1, "paper": found, "facts": facts})
     else:
-        _print_paper(chosen, found, facts, mentions_of_paper(db, chosen, found["paper_id"]))
+        _print_paper(chosen, found, facts, mentions_of_paper(database, chosen, found["paper_id"]))
 
 
 def _print_paper(
