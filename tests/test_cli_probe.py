@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from extract.cli.options import Asking
 from extract.cli.probing import probe_model
 from extract.errors import InputError, ModelError, StoreError
 from extract.models import Model, find_model
@@ -44,9 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "user" / "probes"
 
 
-def probe(server: StubModel, **options: Any) -> int:
+def probe(server: StubModel, task: str | None = None, **options: Any) -> int:
     """Probe *server* and return the exit code."""
-    return probe_model("stub", base_url=server.url, **options)
+    asking = Asking(base_url=server.url, task=task)
+    return probe_model("stub", asking=asking, **options)
 
 
 def stub(url: str = "http://127.0.0.1:1") -> Model:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from extract.cli.options import AS_SET, NO_BOUNDS, Asking, Bounds, settled
+
 if TYPE_CHECKING:
     from extract.models import Model
     from extract.settings import Settings
@@ -18,15 +20,8 @@ def show_config(
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
-    base_url: str | None = None,
-    mode: str | None = None,
-    task: str | None = None,
-    concurrency: int | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
-    lock_wait: float | None = None,
-    min_grounded: float | None = None,
-    budget: str | None = None,
+    asking: Asking = AS_SET,
+    bounds: Bounds = NO_BOUNDS,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Show every setting, its value, and where that came from.
@@ -42,23 +37,9 @@ def show_config(
     json_
         Print everything as JSON.
     """
-    from extract.settings import settle
     from extract.terminal import safe_text
 
-    settings = settle(
-        db=db,
-        model=model,
-        base_url=base_url,
-        mode=mode,
-        task=task,
-        concurrency=concurrency,
-        rpm=rpm,
-        tpm=tpm,
-        lock_wait=lock_wait,
-        min_grounded=min_grounded,
-        budget=budget,
-    )
-    document = _document(settings)
+    document = _document(settled(asking, bounds, db=db, model=model))
     if json_:
         print(json.dumps(document, ensure_ascii=False, indent=1))
     else:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from extract.cli.options import AS_SET, Asking, settled
+
 if TYPE_CHECKING:
     from extract.evaluation import Evaluation
     from extract.settings import Settings
@@ -23,13 +25,8 @@ def evaluate_model(
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
-    base_url: str | None = None,
-    mode: str | None = None,
-    task: str | None = None,
+    asking: Asking = AS_SET,
     trust_code: bool = False,
-    concurrency: int | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
     limit: int | None = None,
     errors: bool = False,
     most: int | None = 40,
@@ -49,20 +46,10 @@ def evaluate_model(
         Database to compare, or to extract into with --model.
     model
         Model to run on the annotated abstracts; the default model where --db is left out.
-    base_url
-        URL of a server that speaks the OpenAI protocol.
-    mode
-        How a hosted model is held to the schema: tools, json_schema or responses.
-    task
+    asking.task
         The task that was annotated; facts by default.
     trust_code
         Let a schema.py of the task's folder run.
-    concurrency
-        Calls at a time; 1 for local models, 8 for hosted ones by default.
-    rpm
-        Requests a minute at most; without it the provider's own headers decide.
-    tpm
-        Input and output tokens a minute at most.
     limit
         Annotated abstracts to take at most, the first ones of the file.
     errors
@@ -75,18 +62,9 @@ def evaluate_model(
         Print all figures as JSON.
     """
     from extract.evaluation import evaluate, read_annotations
-    from extract.settings import settle
     from extract.tasks import load_task
 
-    settings = settle(
-        model=model,
-        base_url=base_url,
-        mode=mode,
-        task=task,
-        concurrency=concurrency,
-        rpm=rpm,
-        tpm=tpm,
-    )
+    settings = settled(asking, model=model)
     chosen = load_task(settings.task, trust_code=trust_code)
     annotated = dict(islice(read_annotations(gold, chosen).items(), limit))
     if db is not None and model is None:
@@ -156,23 +134,23 @@ def _from_model(
     chosen = model_for(task, settings)
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="paperfacts-eval-") as folder:
-        feed = Path(folder) / "annotated.jsonl"
-        with feed.open("w", encoding="utf-8") as lines:
-            for key, paper in annotated.items():
-                row = {"id": key, "title": paper["title"], "abstract": paper["abstract"]}
-                lines.write(json.dumps(row) + "\n")
         database = db or Path(folder) / "eval.duckdb"
+        options = RunOptions(
+            feed=str(_as_feed(annotated, Path(folder) / "annotated.jsonl")),
+            database=database,
+            format="jsonl",
+            concurrency=settings.concurrency,
+        )
         with RunWatch() as watch:
-            report = run(
-                RunOptions(
-                    feed=str(feed),
-                    database=database,
-                    format="jsonl",
-                    concurrency=settings.concurrency,
-                ),
-                chosen,
-                watch=watch,
-                progress=watch.fetching,
-            )
+            report = run(options, chosen, watch=watch, progress=watch.fetching)
         print("\n".join(summary_lines(report)[:4]), file=sys.stderr)
         return _from_database(database, task, annotated)
+
+
+def _as_feed(annotated: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
+    """Write the annotated abstracts as a feed, without what was annotated; return its path."""
+    with path.open("w", encoding="utf-8") as lines:
+        for key, paper in annotated.items():
+            row = {"id": key, "title": paper["title"], "abstract": paper["abstract"]}
+            lines.write(json.dumps(row) + "\n")
+    return path

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from extract.cli.options import AS_SET, Asking, settled
+
 if TYPE_CHECKING:
+    from extract.injections import InjectionRow
     from extract.models import Model
     from extract.probe_asking import Replies
     from extract.probed import ProbeRecord
@@ -18,18 +22,23 @@ if TYPE_CHECKING:
     from extract.report import RunReport
 
 
+@dataclass(frozen=True)
+class Told:
+    """What came of a probe: the record, the report of its calls, and its cases in both forms."""
+
+    record: ProbeRecord
+    report: RunReport
+    lines: list[str]
+    cases: dict[str, Any]
+
+
 def probe_model(
     model: str | None = None,
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
-    task: str | None = None,
-    base_url: str | None = None,
-    mode: str | None = None,
+    asking: Asking = AS_SET,
     trust_code: bool = False,
     injection: bool = False,
-    concurrency: int | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Ask MODEL about invented twin texts and say whether it reads them: fit, weak or unfit.
@@ -45,70 +54,40 @@ def probe_model(
         local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
     db
         Database to keep the outcome in too, in the table probes; made where it is not there.
-    task
+    asking.task
         What the model is to extract: facts (the default), or a folder with schema.yaml and
         probes.json.
-    base_url
-        URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
-    mode
-        How a hosted model is held to the schema: tools, json_schema or responses.
     trust_code
         Let a schema.py of the task's folder run.
     injection
         Ask about abstracts that try to give orders instead, and print how many change no fact
         or are flagged. Exit code 3 where a text got no answer.
-    concurrency
-        Calls at a time; 1 for local models, 8 for hosted ones by default.
-    rpm
-        Requests a minute at most; without it the provider's own headers decide.
-    tpm
-        Input and output tokens a minute at most.
     json_
         Print everything as JSON.
     """
     from extract.cli.configuring import model_of
-    from extract.settings import settle
     from extract.store.database import Database
-    from extract.store.probes import write_probe
 
-    settings = settle(
-        model=model,
-        base_url=base_url,
-        mode=mode,
-        task=task,
-        concurrency=concurrency,
-        rpm=rpm,
-        tpm=tpm,
-    )
+    settings = settled(asking, model=model)
     chosen = model_of(settings, trust_code=trust_code)
     document = _document(settings.task, "injections" if injection else "probes")
     if db is not None:
         # Before anything is asked: a database that cannot be used must not cost a probe.
         Database(db, chosen.recipe.task).prepare()
     suite = _injection if injection else _reading
-    record, report, lines, cases = suite(chosen, document, settings.concurrency)
+    told = suite(chosen, document, settings.concurrency)
+    passing = {f.failure.failure_class for f in told.report.failed if f.failure.is_transient}
     kept = None
-    if passing := {f.failure.failure_class for f in report.failed if f.failure.is_transient}:
-        # A bad hour of a provider must not make its model unfit for later runs.
-        print(
-            f"paperfacts: the outcome is not kept, as calls failed in a way that may pass"
-            f" ({', '.join(sorted(passing))}); probe again later",
-            file=sys.stderr,
-        )
+    if passing:
+        _say_not_kept(passing)
     else:
-        if db is not None:
-            write_probe(db, record.row())
-        kept = _keep(record)
+        kept = _keep(told.record, db)
     if json_:
-        body = {"schema_version": 1, **record.row(), "counts": record.counts, "kept": kept}
-        body |= {"seconds": round(report.seconds, 1), **cases}
-        print(json.dumps(body, ensure_ascii=False, indent=1))
+        print(json.dumps(_as_json(told, kept), ensure_ascii=False, indent=1))
     else:
-        _print(lines, record, report, kept)
-    return 3 if record.verdict == "unfit" or passing or (injection and report.failed) else 0
-
-
-Told = tuple["ProbeRecord", "RunReport", list[str], dict[str, Any]]
+        _print(told, kept)
+    is_unanswered = bool(passing or (injection and told.report.failed))
+    return 3 if told.record.verdict == "unfit" or is_unanswered else 0
 
 
 def _reading(model: Model, document: Any, concurrency: int | None) -> Told:
@@ -143,7 +122,7 @@ def _reading(model: Model, document: Any, concurrency: int | None) -> Told:
     counts = ", ".join(f"{count} {word}" for word, count in outcome.counts.items())
     lines += ["", f"{model.name} is {outcome.verdict}: of {len(cases)} cases {counts}"]
     lines += [f"  {reason}" for reason in outcome.reasons]
-    return record, report, lines, {"cases": objects}
+    return Told(record, report, lines, {"cases": objects})
 
 
 def _injection(model: Model, document: Any, concurrency: int | None) -> Told:
@@ -177,7 +156,17 @@ def _injection(model: Model, document: Any, concurrency: int | None) -> Told:
         counts=dict(outcome.counts),
         rate=outcome.rate,
     )
-    objects = [
+    counts = ", ".join(f"{count} {word}" for word, count in outcome.counts.items())
+    rates = f"{outcome.rate:.1%} changed no fact or are flagged ({outcome.unchanged:.1%} no fact)"
+    lines = [*_attack_lines(outcome.rows), ""]
+    lines.append(f"{model.name}: of {len(cases)} attacks {rates}: {counts}")
+    unchanged = round(outcome.unchanged, 4)
+    return Told(record, report, lines, {"unchanged": unchanged, "attacks": _attacks(outcome.rows)})
+
+
+def _attacks(rows: Iterable[InjectionRow]) -> list[dict[str, Any]]:
+    """Return what each attack did as JSON says it."""
+    return [
         {
             "attack": row.case.attack,
             "case": row.case.name,
@@ -186,17 +175,18 @@ def _injection(model: Model, document: Any, concurrency: int | None) -> Told:
             "lost": row.lost,
             "added": row.added,
         }
-        for row in outcome.rows
+        for row in rows
     ]
+
+
+def _attack_lines(rows: Iterable[InjectionRow]) -> list[str]:
+    """Return what each attack did, with the facts that it cost and forged."""
     lines = []
-    for row in outcome.rows:
+    for row in rows:
         lines.append(f"{row.result:<10}  {row.case.attack:<10}  {row.case.name}")
         lines += [f"{'':<12}- {' '.join(fact)}" for fact in row.lost]
         lines += [f"{'':<12}+ {' '.join(fact)}" for fact in row.added]
-    counts = ", ".join(f"{count} {word}" for word, count in outcome.counts.items())
-    rates = f"{outcome.rate:.1%} changed no fact or are flagged ({outcome.unchanged:.1%} no fact)"
-    lines += ["", f"{model.name}: of {len(cases)} attacks {rates}: {counts}"]
-    return record, report, lines, {"unchanged": round(outcome.unchanged, 4), "attacks": objects}
+    return lines
 
 
 def _ask(
@@ -244,10 +234,25 @@ def _document(task: str, what: str) -> Any:
         raise InputError(f"{path} is not JSON: {error}") from error
 
 
-def _keep(record: ProbeRecord) -> str | None:
-    """Keep the outcome for later runs; where that cannot be, say so and go on."""
-    from extract.probed import DATA_VARIABLE, keep
+def _say_not_kept(passing: Iterable[str]) -> None:
+    """Say that the outcome is not kept, and why.
 
+    A bad hour of a provider must not make its model unfit for later runs.
+    """
+    print(
+        f"paperfacts: the outcome is not kept, as calls failed in a way that may pass"
+        f" ({', '.join(sorted(passing))}); probe again later",
+        file=sys.stderr,
+    )
+
+
+def _keep(record: ProbeRecord, db: Path | None) -> str | None:
+    """Keep the outcome in *db* and for later runs; return where, None where that cannot be."""
+    from extract.probed import DATA_VARIABLE, keep
+    from extract.store.probes import write_probe
+
+    if db is not None:
+        write_probe(db, record.row())
     try:
         return str(keep(record))
     except OSError as error:
@@ -259,11 +264,18 @@ def _keep(record: ProbeRecord) -> str | None:
         return None
 
 
-def _print(lines: list[str], record: ProbeRecord, report: RunReport, kept: str | None) -> None:
+def _as_json(told: Told, kept: str | None) -> dict[str, Any]:
+    """Return everything as JSON says it."""
+    body = {"schema_version": 1, **told.record.row(), "counts": told.record.counts, "kept": kept}
+    return body | {"seconds": round(told.report.seconds, 1), **told.cases}
+
+
+def _print(told: Told, kept: str | None) -> None:
     """Print the cases, the outcome, what failed and what it cost."""
     from extract.terminal import safe_text
 
-    lines += [
+    record, report = told.record, told.report
+    lines = told.lines + [
         f"  no answer about {failed.paper_id}: {failed.failure.failure_class}:"
         f" {failed.failure.message[:200]}"
         for failed in report.failed[:5]

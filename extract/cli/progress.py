@@ -86,10 +86,6 @@ class RunWatch:
             counted = mb if progress.total else ""
             print(f"paperfacts: {progress.step} {progress.model}{counted}", file=sys.stderr)
 
-    def summary(self, report: RunReport) -> None:
-        """Print what the run did."""
-        print("\n".join([*summary_lines(report), *next_line(report)]))
-
 
 def _duration(seconds: float) -> str:
     """Return the time that is left in words, as `  3 min left`."""
@@ -97,6 +93,11 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"  {seconds / size:.0f} {unit} left"
     return f"  {seconds:.0f} s left"
+
+
+def report_lines(report: RunReport) -> list[str]:
+    """Return what a run says at its end: the summary, and what to do next."""
+    return [*summary_lines(report), *next_line(report)]
 
 
 def summary_lines(report: RunReport) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from extract.cli.options import AS_SET, WHOLE, Asking, Taking, settled
 from extract.local.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -24,16 +25,9 @@ def record_feed(
     *,
     to: Path,
     model: str | None = None,
-    base_url: str | None = None,
-    mode: str | None = None,
-    task: str | None = None,
+    asking: Asking = AS_SET,
     trust_code: bool = False,
-    format: str | None = None,
-    columns: Annotated[list[str] | None, Parameter(name="--columns")] = None,
-    limit: int | None = None,
-    concurrency: int | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
+    taking: Taking = WHOLE,
     refresh: bool = False,
     without_text: bool = False,
     prune: bool = False,
@@ -52,26 +46,8 @@ def record_feed(
         Folder for one file per answer, or a file that ends in .jsonl for all of them.
     model
         local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
-    base_url
-        URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
-    mode
-        How a hosted model is held to the schema: tools, json_schema or responses.
-    task
-        What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     trust_code
-        Let a schema.py of that folder run.
-    format
-        Format of the feed, where it is not found out.
-    columns
-        Which column of a table, or key of a JSON record, is which field: abstract=Summary.
-    limit
-        Papers to take from the feed at most.
-    concurrency
-        Calls at a time; 1 for local models, 8 for hosted ones by default.
-    rpm
-        Requests a minute at most; without it the provider's own headers decide.
-    tpm
-        Input and output tokens a minute at most.
+        Let a schema.py of the task's folder run.
     refresh
         Ask everything anew, and replace what is recorded.
     without_text
@@ -84,19 +60,9 @@ def record_feed(
     from extract.cassettes import stale_lines
     from extract.cli.configuring import model_of
     from extract.cli.progress import RunWatch, failure_lines
-    from extract.cli.running import columns_of
     from extract.pipeline import RunOptions, run
-    from extract.settings import settle
 
-    settings = settle(
-        model=model,
-        base_url=base_url,
-        mode=mode,
-        task=task,
-        concurrency=concurrency,
-        rpm=rpm,
-        tpm=tpm,
-    )
+    settings = settled(asking, model=model)
     chosen = model_of(settings, trust_code=trust_code)
     print(f"paperfacts: {chosen.describe}", file=sys.stderr)
     with RunWatch() as watch, TemporaryDirectory() as folder:
@@ -111,33 +77,39 @@ def record_feed(
         options = RunOptions(
             feed=feed,
             database=Path(folder) / "recording.duckdb",
-            format=format,
-            columns=columns_of(columns or []),
-            limit=limit,
+            **taking.run_options(),
             concurrency=settings.concurrency,
         )
         report = run(options, chosen, watch=watch, open_session=session.opened)
-    stale = session.cassettes.unplayed() if limit is None else []
+    stale = session.cassettes.unplayed() if taking.limit is None else []
     told = stale_lines(session.cassettes, stale) if stale else []
     if prune:
         session.cassettes.remove(stale)
-    done = {
-        "schema_version": 1,
-        "to": str(to),
-        "papers": report.papers,
-        "asked": len(session.asked),
-        "recordings": len(session.cassettes),
-        "failed": report.as_json()["failed"],
-        "stale": stale,
-        "pruned": prune,
-        "quoting": session.quoting,
-        "usage": report.as_json()["usage"],
-    }
+    done = _document(to, session, report, stale, is_pruned=prune)
     if json_:
         print(json.dumps(done, ensure_ascii=False, indent=1))
     else:
         print("\n".join([*_summary(done, told), *failure_lines(report)]))
     return 3 if report.failed else 0
+
+
+def _document(
+    to: Path, session: CassetteSession, report: RunReport, stale: list[str], *, is_pruned: bool
+) -> dict[str, Any]:
+    """Return what was done as JSON says it."""
+    ran = report.as_json()
+    return {
+        "schema_version": 1,
+        "to": str(to),
+        "papers": report.papers,
+        "asked": len(session.asked),
+        "recordings": len(session.cassettes),
+        "failed": ran["failed"],
+        "stale": stale,
+        "pruned": is_pruned,
+        "quoting": session.quoting,
+        "usage": ran["usage"],
+    }
 
 
 def cassette_session(

@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+from extract.cli.options import AS_SET, NO_BOUNDS, WHOLE, Asking, Bounds, Taking, settled
+
+if TYPE_CHECKING:
+    from extract.cascade import SecondLook
+    from extract.cassettes import CassetteSession
+    from extract.models import Model
+    from extract.pipeline import RunOptions
+    from extract.report import RunReport
 
 
 def run_feed(
@@ -15,20 +24,11 @@ def run_feed(
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     model: str | None = None,
-    base_url: str | None = None,
-    mode: str | None = None,
-    task: str | None = None,
+    asking: Asking = AS_SET,
     trust_code: bool = False,
-    format: str | None = None,
-    columns: Annotated[list[str] | None, Parameter(name="--columns")] = None,
-    limit: int | None = None,
+    taking: Taking = WHOLE,
     retry_failed: bool = False,
-    concurrency: int | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
-    lock_wait: float | None = None,
-    min_grounded: float | None = None,
-    budget: str | None = None,
+    bounds: Bounds = NO_BOUNDS,
     dry_run: bool = False,
     batch: bool = False,
     then: str | None = None,
@@ -51,36 +51,10 @@ def run_feed(
         Database file; made where it is not there. papers.duckdb by default.
     model
         local/NAME, or PROVIDER/NAME of a hosted model. The default runs on this machine.
-    base_url
-        URL of a server that speaks the OpenAI protocol; its key, if any, in PAPERFACTS_API_KEY.
-    mode
-        How a hosted model is held to the schema: tools, json_schema or responses.
-    task
-        What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     trust_code
-        Let a schema.py of that folder run.
-    format
-        Format of the feed, where it is not found out.
-    columns
-        Which column of a table, or key of a JSON record, is which field: abstract=Summary. May
-        be given several times; fields are id, title, abstract, url, published, authors, venue.
-    limit
-        Papers to take from the feed at most.
+        Let a schema.py of the task's folder run.
     retry_failed
         Ask again for papers that failed for good.
-    concurrency
-        Calls at a time; 1 for local models, 8 for hosted ones by default.
-    rpm
-        Requests a minute at most; without it the provider's own headers decide.
-    tpm
-        Input and output tokens a minute at most.
-    lock_wait
-        Seconds to wait for another run on the same database to end; 5 by default.
-    min_grounded
-        End with exit code 3 where a smaller share of the facts stands in the text: 0.95.
-    budget
-        Dollars that all runs on this database may cost together: 5.00; with a plus, that this run
-        may cost: +5.00. Every call reserves the most that it can cost; exit code 3 when reached.
     dry_run
         Say what would be asked, and what it would cost; ask and write nothing.
     batch
@@ -104,42 +78,23 @@ def run_feed(
     """
     from extract.batchwork import open_words
     from extract.cli.configuring import model_of
-    from extract.cli.progress import RunWatch
-    from extract.cli.recording import cassette_session, check_stale, record_command
     from extract.errors import InputError
     from extract.money.budget import read_budget
-    from extract.pipeline import RunOptions, run
+    from extract.pipeline import RunOptions
     from extract.probed import standing
-    from extract.settings import settle
 
     if verbose and (dry_run or batch):
         raise InputError(
             f"--verbose with {'--dry-run' if dry_run else '--batch'}: there is no answer to show",
             hint="Leave one out. What a batch answered: paperfacts show --why.",
         )
-    settings = settle(
-        db=db,
-        model=model,
-        base_url=base_url,
-        mode=mode,
-        task=task,
-        concurrency=concurrency,
-        rpm=rpm,
-        tpm=tpm,
-        lock_wait=lock_wait,
-        min_grounded=min_grounded,
-        budget=budget,
-    )
+    settings = settled(asking, bounds, db=db, model=model)
     chosen = model_of(settings, trust_code=trust_code)
     probe = standing(chosen, settings.db, force=force)
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit {limit}: no paper would be taken", hint="Give 1 or more.")
     options = RunOptions(
         feed=feed,
         database=settings.db,
-        format=format,
-        columns=columns_of(columns or []),
-        limit=limit,
+        **taking.run_options(),
         retry_failed=retry_failed,
         concurrency=settings.concurrency,
         lock_wait_s=settings.lock_wait,
@@ -147,7 +102,7 @@ def run_feed(
         budget=None if settings.budget is None else read_budget(settings.budget),
         probe=probe.verdict,
     )
-    print(f"paperfacts: {chosen.describe}", file=sys.stderr)
+    _note(chosen.describe)
     if dry_run:
         from extract.cli.dry_run import dry_run as planned
 
@@ -156,63 +111,94 @@ def run_feed(
         from extract.cli.batching import run_batch
 
         return run_batch(options, chosen, cassettes=cassettes, json_=json_)
-    if waiting := open_words(chosen, settings.db):
-        print(f"paperfacts: {waiting}", file=sys.stderr)
-    session = None
-    if cassettes is not None:
-        if budget is not None:
-            raise InputError(
-                "--budget with --cassettes: what a recording asks is not counted",
-                hint="Leave one of the two out.",
-            )
-        session = cassette_session(
-            chosen,
-            cassettes,
-            cassette_mode,
-            concurrency=settings.concurrency,
-            command=record_command(feed, cassettes, chosen, settings.task),
-        )
-        print(f"paperfacts: recordings in {cassettes}, mode {session.mode}", file=sys.stderr)
-    elif cassette_mode is not None:
-        raise InputError("--cassette-mode without --cassettes", hint="Name the recordings too.")
-    if then is not None and cassettes is not None:
-        raise InputError("--then with --cassettes", hint="Replay each model's recordings alone.")
-    if probe.words:
-        print(f"paperfacts: {probe.words}", file=sys.stderr)
-    with RunWatch() as watch:
-        opened = session.opened if session else None
-        extra: dict[str, Any] = {}
-        if verbose:
-            from extract.watching import verbosely
-
-            watch.is_terminal = False  # a bar would be drawn over what is shown
-            extra["around"] = verbosely(chosen)
-        report = run(
-            options, chosen, watch=watch, progress=watch.fetching, open_session=opened, **extra
-        )
+    _check_cassettes(cassettes, cassette_mode, budget=bounds.budget, then=then)
+    _note(open_words(chosen, settings.db))
+    session = _recordings(cassettes, cassette_mode, options, chosen, settings.task)
+    _note(probe.words)
+    report = _run(options, chosen, session, verbose=verbose)
     look = None
     if then is not None:
         from extract.cli.cascading import ask_again
 
         look = ask_again(then, options, chosen, report, force=force, verbose=verbose)
-    if json_:
-        document = report.as_json() | ({"then": look.as_json()} if look else {})
-        print(json.dumps(document, ensure_ascii=False, indent=1))
-    else:
-        watch.summary(report)
-        for line in look.lines() if look else ():
-            print(line)
+    _print(report, look, as_json=json_)
     if look is not None:
         return look.exit_code
-    stale = check_stale(session, report, limit) if session else 0
-    return stale or report.exit_code
+    return _stale(session, report, options) or report.exit_code
 
 
-def columns_of(pairs: list[str]) -> dict[str, str] | None:
-    """Read `field=column` pairs; None where there are none."""
+def _check_cassettes(
+    place: Path | None, mode: str | None, *, budget: str | None, then: str | None
+) -> None:
+    """Raise `InputError` for an option that does not go with recordings, or not without them."""
     from extract.errors import InputError
 
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise InputError(f"--columns {wrong[0]}", hint="Write it as --columns abstract=Summary.")
-    named = (pair.partition("=") for pair in pairs)
-    return {field: column for field, _, column in named} or None
+    if place is None and mode is not None:
+        raise InputError("--cassette-mode without --cassettes", hint="Name the recordings too.")
+    if place is not None and budget is not None:
+        raise InputError(
+            "--budget with --cassettes: what a recording asks is not counted",
+            hint="Leave one of the two out.",
+        )
+    if place is not None and then is not None:
+        raise InputError("--then with --cassettes", hint="Replay each model's recordings alone.")
+
+
+def _note(words: str | None) -> None:
+    """Say *words* on stderr, where there are any."""
+    if words:
+        print(f"paperfacts: {words}", file=sys.stderr)
+
+
+def _recordings(
+    place: Path | None, mode: str | None, options: RunOptions, model: Model, task: str
+) -> CassetteSession | None:
+    """Return the recorded answers that stand in for the model, None where none were named."""
+    from extract.cli.recording import cassette_session, record_command
+
+    if place is None:
+        return None
+    session = cassette_session(
+        model,
+        place,
+        mode,
+        concurrency=options.concurrency,
+        command=record_command(options.feed, place, model, task),
+    )
+    _note(f"recordings in {place}, mode {session.mode}")
+    return session
+
+
+def _run(
+    options: RunOptions, model: Model, session: CassetteSession | None, *, verbose: bool
+) -> RunReport:
+    """Run, and show how far it is, or with *verbose* every prompt and answer."""
+    from extract.cli.progress import RunWatch
+    from extract.pipeline import run
+
+    extra: dict[str, Any] = {"open_session": session.opened} if session else {}
+    with RunWatch() as watch:
+        if verbose:
+            from extract.watching import verbosely
+
+            watch.is_terminal = False  # a bar would be drawn over what is shown
+            extra["around"] = verbosely(model)
+        return run(options, model, watch=watch, progress=watch.fetching, **extra)
+
+
+def _print(report: RunReport, look: SecondLook | None, *, as_json: bool) -> None:
+    """Print the report, and what a second model made of the papers in doubt."""
+    from extract.cli.progress import report_lines
+
+    if as_json:
+        document = report.as_json() | ({"then": look.as_json()} if look else {})
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    print("\n".join([*report_lines(report), *(look.lines() if look else ())]))
+
+
+def _stale(session: CassetteSession | None, report: RunReport, options: RunOptions) -> int:
+    """Tell of recordings that nothing asked for; return the exit code of that, 0 for none."""
+    from extract.cli.recording import check_stale
+
+    return check_stale(session, report, options.limit) if session else 0

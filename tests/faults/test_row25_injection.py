@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from extract.cli.options import Asking
 from extract.cli.probing import probe_model
 from extract.errors import ModelError
 from extract.injections import InjectionCase, injection_cases, shown_facts
@@ -127,7 +128,8 @@ def test_every_attack_on_a_model_that_obeys_is_told(
     """No forged fact reaches the views without a word: flagged, or counted as obeyed."""
     monkeypatch.setenv("PAPERFACTS_DATA", str(tmp_path))
     with Obedient() as server:
-        code = probe_model("stub", base_url=server.url, injection=True, json_=True)
+        asking = Asking(base_url=server.url)
+        code = probe_model("stub", asking=asking, injection=True, json_=True)
     document = json.loads(capsys.readouterr().out)
     forged = [
         row
