@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from extract.models import find_model
 from extract.pipeline import RunOptions, run
 from extract.tasks import load_task
+from tests.command import called
 from tests.stub_model import StubModel
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +143,64 @@ def test_audit_accounts_for_every_number(db: Path) -> None:
 
     assert document["numbers"] == sum(document["counts"].values())
     assert document["counts"]["extracted"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--cassette-mode replay", "--cassette-mode without --cassettes\n  Name the recordings"),
+        ("--cassettes c --budget 1", "--budget with --cassettes: what a recording asks is not"),
+        ("--cassettes c --then large", "--then with --cassettes\n  Replay each model's"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, words: str
+) -> None:
+    """Exit code 2 before anything is read, asked or made."""
+    db = tmp_path / "papers.duckdb"
+
+    assert 2 == called("run", tmp_path / "no.jsonl", "--db", db, *options.split())
+    assert f"paperfacts: {words}" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+@pytest.mark.parametrize("command", [("run",), ("record", "--to", "out"), ("eval",)])
+def test_a_limit_that_lets_no_paper_through_ends_with_2(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...], limit: str
+) -> None:
+    """An empty outcome would pass for one."""
+    name, *options = command
+
+    assert 2 == called(name, GOLD, *options, "--limit", limit)
+    assert f"--limit {limit}: no paper would be taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "record", "probe", "eval", "config"])
+def test_options_that_commands_share_are_described(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their own names, without that of the group that they are kept in."""
+    monkeypatch.setenv("COLUMNS", "100")
+    assert 0 == called(command, "--help")
+    told = capsys.readouterr().out
+
+    assert re.search(r"--base-url STR +URL of a server", told)
+    assert re.search(r"--rpm INT +Requests a minute", told)
+    assert "asking" not in told.lower() and "bounds" not in told
+
+
+def test_a_command_may_describe_a_shared_option_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What --task names is another thing to a probe and to an evaluation."""
+    monkeypatch.setenv("COLUMNS", "100")
+    called("probe", "--help")
+    probe = capsys.readouterr().out
+    called("eval", "--help")
+
+    assert re.search(r"--task STR +What the model is to extract", probe)
+    assert re.search(r"--task STR +The task that was annotated", capsys.readouterr().out)
 
 
 def test_eval_scores_a_database(db: Path) -> None:

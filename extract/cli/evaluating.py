@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from extract.cli.options import AS_SET, Asking, settled
+from extract.cli.options import AS_SET, Asking, check_limit, settled
 
 if TYPE_CHECKING:
     from extract.evaluation import Evaluation
@@ -64,6 +64,7 @@ def evaluate_model(
     from extract.evaluation import evaluate, read_annotations
     from extract.tasks import load_task
 
+    check_limit(limit)
     settings = settled(asking, model=model)
     chosen = load_task(settings.task, trust_code=trust_code)
     annotated = dict(islice(read_annotations(gold, chosen).items(), limit))

@@ -89,10 +89,7 @@ class Taking:
         """Return the fields of `RunOptions` that these are; raise `InputError` for a wrong one."""
         from extract.errors import InputError
 
-        if self.limit is not None and self.limit < 1:
-            raise InputError(
-                f"--limit {self.limit}: no paper would be taken", hint="Give 1 or more."
-            )
+        check_limit(self.limit)
         pairs = self.columns or []
         if wrong := [pair for pair in pairs if "=" not in pair]:
             raise InputError(
@@ -106,6 +103,14 @@ class Taking:
 AS_SET = Asking()
 NO_BOUNDS = Bounds()
 WHOLE = Taking()
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise `InputError` where *limit* lets no paper through."""
+    from extract.errors import InputError
+
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit}: no paper would be taken", hint="Give 1 or more.")
 
 
 def settled(*groups: Asking | Bounds, **own: Any) -> Settings:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from extract.cassettes import CassetteSession
     from extract.models import Model
     from extract.pipeline import RunOptions
+    from extract.probing import Verdict
     from extract.report import RunReport
+    from extract.settings import Settings
 
 
 def run_feed(
@@ -79,8 +81,6 @@ def run_feed(
     from extract.batchwork import open_words
     from extract.cli.configuring import model_of
     from extract.errors import InputError
-    from extract.money.budget import read_budget
-    from extract.pipeline import RunOptions
     from extract.probed import standing
 
     if verbose and (dry_run or batch):
@@ -91,17 +91,7 @@ def run_feed(
     settings = settled(asking, bounds, db=db, model=model)
     chosen = model_of(settings, trust_code=trust_code)
     probe = standing(chosen, settings.db, force=force)
-    options = RunOptions(
-        feed=feed,
-        database=settings.db,
-        **taking.run_options(),
-        retry_failed=retry_failed,
-        concurrency=settings.concurrency,
-        lock_wait_s=settings.lock_wait,
-        min_grounded=settings.min_grounded,
-        budget=None if settings.budget is None else read_budget(settings.budget),
-        probe=probe.verdict,
-    )
+    options = _run_options(feed, settings, taking, retry_failed, probe.verdict)
     _note(chosen.describe)
     if dry_run:
         from extract.cli.dry_run import dry_run as planned
@@ -125,6 +115,26 @@ def run_feed(
     if look is not None:
         return look.exit_code
     return _stale(session, report, options) or report.exit_code
+
+
+def _run_options(
+    feed: str, settings: Settings, taking: Taking, retry_failed: bool, verdict: Verdict | None
+) -> RunOptions:
+    """Return what is to be run: the feed, by the settings, with what a probe said of the model."""
+    from extract.money.budget import read_budget
+    from extract.pipeline import RunOptions
+
+    return RunOptions(
+        feed=feed,
+        database=settings.db,
+        **taking.run_options(),
+        retry_failed=retry_failed,
+        concurrency=settings.concurrency,
+        lock_wait_s=settings.lock_wait,
+        min_grounded=settings.min_grounded,
+        budget=None if settings.budget is None else read_budget(settings.budget),
+        probe=verdict,
+    )
 
 
 def _check_cassettes(
