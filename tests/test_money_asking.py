@@ -143,7 +143,8 @@ def test_no_request_has_more_bytes_than_its_bound(server: ChaosServer) -> None:
     purse = Recording()
     asked(server.url("wrong-then-ok"), purse)
 
-    sent = [json.dumps(body, ensure_ascii=False) for body in server.bodies["wrong-then-ok"][-2:]]
+    compact = {"ensure_ascii": False, "separators": (",", ":")}
+    sent = [json.dumps(body, **compact) for body in server.bodies["wrong-then-ok"][-2:]]
     assert [len(each.encode()) + ADDED_TOKENS for each in sent] == [
         bound.input_tokens for bound in purse.bounds
     ]

@@ -2,7 +2,8 @@
 
 A server may send 300 kB that unpack to 300 MB; a client that reads first and looks later has
 them all in memory. Here a body is unpacked piece by piece, and the piece that goes over the
-limit ends the call. Works as a response hook, so that proxies and transports stay the client's.
+limit ends the call. Works as a response hook too, so that proxies and transports stay the
+client's.
 """
 
 from __future__ import annotations
@@ -37,23 +38,25 @@ def bounding_hook(max_bytes: int) -> Callable[[Response], Awaitable[None]]:
             self._encoding = encoding
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return _bounded(self._inner, self._encoding, max_bytes)
+            return bounded(self._inner, self._encoding, max_bytes)
 
         async def aclose(self) -> None:
             await self._inner.aclose()
 
     async def bound(response: Response) -> None:
-        encoding = response.headers.pop("content-encoding", "identity").strip().lower()
+        encoding = response.headers.pop("content-encoding", "identity")
         assert isinstance(response.stream, AsyncByteStream)
         response.stream = Bounded(response.stream, encoding)
 
     return bound
 
 
-async def _bounded(
-    raw: AsyncIterable[bytes], encoding: str, max_bytes: int
-) -> AsyncIterator[bytes]:
-    """Yield the decoded pieces of *raw*; raise before the one that is over the limit."""
+async def bounded(raw: AsyncIterable[bytes], encoding: str, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the decoded pieces of *raw*; raise before the one that is over the limit.
+
+    *encoding* is what the header says.
+    """
+    encoding = encoding.strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
         raise BodyUnreadable(f"the body is encoded as {encoding!r}, which was not asked for")
     left = max_bytes

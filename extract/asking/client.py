@@ -7,20 +7,18 @@ instructor builds the client, from their own SDK.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from extract.asking.bounded import ENCODINGS, bounding_hook
 from extract.asking.endpoint import Endpoint, Limits
 from extract.asking.errors import KeyRejected
-from extract.asking.transport import quick_transport
+from extract.asking.sending import HearHeaders, Sender
+from extract.asking.transport import Wire, open_wire, transport_over
 from extract.errors import InputError
 
 if TYPE_CHECKING:
     import httpx2
-
-Heard = Callable[[Mapping[str, str]], None]
 
 CONNECT_TIMEOUT_S = 10.0
 NO_KEY = "none-needed"
@@ -30,13 +28,13 @@ NO_KEY = "none-needed"
 class Line:
     """A client that is connected to an endpoint.
 
-    `http` is what the client sends with, its address and its key in it. A wrapped client is another
-    SDK's, inside instructor's: it is asked through instructor.
+    `sender` is what questions are sent with, to the client's address and with its key. A wrapped
+    client is another SDK's, inside instructor's: it is asked through instructor.
     """
 
     endpoint: Endpoint
     client: Any
-    http: httpx2.AsyncClient | None = None
+    sender: Sender | None = None
     is_wrapped: bool = False
 
     async def close(self) -> None:
@@ -46,7 +44,7 @@ class Line:
             await close()
 
 
-def open_line(endpoint: Endpoint, limits: Limits, heard: Heard | None = None) -> Line:
+def open_line(endpoint: Endpoint, limits: Limits, heard: HearHeaders | None = None) -> Line:
     """Return the line to *endpoint*; a `KeyRejected` where it needs a key and has none.
 
     *heard* is called with the headers of every answer, before its body is read.
@@ -63,7 +61,9 @@ def open_line(endpoint: Endpoint, limits: Limits, heard: Heard | None = None) ->
             f"there is no key for {endpoint.place}",
             hint=f"Set {endpoint.key_variable}, or name a server with --base-url.",
         )
-    http = _http_client(endpoint, limits, heard)
+    is_secure = (endpoint.url or "").startswith("https:")
+    wire = open_wire(max(1, limits.concurrency), is_secure=is_secure)
+    http = _http_client(endpoint, limits, heard, wire)
     client = AsyncOpenAI(
         # Never None: the SDK would take OPENAI_API_KEY and send it to any base URL.
         api_key=endpoint.secret() or NO_KEY,
@@ -72,10 +72,10 @@ def open_line(endpoint: Endpoint, limits: Limits, heard: Heard | None = None) ->
         timeout=_timeout(limits),
         http_client=http,
     )
-    return Line(endpoint, client, http)
+    return Line(endpoint, client, Sender(http, wire, limits.max_response_bytes, heard))
 
 
-def _line_by_instructor(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> Line:
+def _line_by_instructor(endpoint: Endpoint, limits: Limits, heard: HearHeaders | None) -> Line:
     """Let instructor build the client, from the provider's own SDK."""
     import instructor
 
@@ -102,7 +102,7 @@ def wrapped_mode(endpoint: Endpoint) -> Any:
     return Mode.JSON if endpoint.kind.module == "google.genai" else Mode.JSON_SCHEMA
 
 
-def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: Heard | None) -> None:
+def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: HearHeaders | None) -> None:
     """Take from another SDK's client what ours does not have either.
 
     SDKs made by the generator of openai's share its attributes; instructor's builders do not
@@ -120,7 +120,9 @@ def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: Heard | None) 
         http.event_hooks = {"response": _hooks(limits, heard)}
 
 
-def _http_client(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> httpx2.AsyncClient:
+def _http_client(
+    endpoint: Endpoint, limits: Limits, heard: HearHeaders | None, wire: Wire | None
+) -> httpx2.AsyncClient:
     """Return the HTTP client: bounded bodies, no redirects, no more connections than calls."""
     import httpx2
 
@@ -137,13 +139,11 @@ def _http_client(endpoint: Endpoint, limits: Limits, heard: Heard | None) -> htt
         },
         event_hooks={"response": _hooks(limits, heard)},
         trust_env=not endpoint.is_loopback,
-        transport=quick_transport(
-            max(1, limits.concurrency), is_secure=(endpoint.url or "").startswith("https:")
-        ),
+        transport=transport_over(wire) if wire else None,
     )
 
 
-def _hooks(limits: Limits, heard: Heard | None) -> list[Any]:
+def _hooks(limits: Limits, heard: HearHeaders | None) -> list[Any]:
     """Return what looks at every answer: its headers, and the size of its body."""
     bound = bounding_hook(limits.max_response_bytes)
     if heard is None:

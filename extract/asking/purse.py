@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from extract.asking.client import Line
-from extract.asking.question import Question
+from extract.asking.question import LIMITS, Question
 from extract.completion import Spent
 
 # No tokenizer makes more tokens of a text than the text has bytes. Providers add words of their
@@ -59,10 +59,8 @@ class Purse(Protocol):
 
 def bound_of(question: Question, line: Line) -> Bound:
     """Return the bound of one attempt to ask *question*."""
-    body = question.sent_form()
-    names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-    output = max(int(body.get(name) or 0) for name in names)
-    size = _size(body) + ADDED_TOKENS
+    output = max(int(question.body.get(name) or 0) for name in LIMITS)
+    size = len(question.encoded) + ADDED_TOKENS
     if not line.is_wrapped:
         return Bound(size, output)
     if question.answer_model is not None:

@@ -9,8 +9,9 @@ Not here: the conversation of a re-ask (`reask`).
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,6 +27,7 @@ PATHS = {
     "json_schema": "/chat/completions",
     "responses": "/responses",
 }
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
@@ -51,6 +53,11 @@ class Question:
     def max_tokens(self) -> int:
         """The most tokens that the answer may have; 0 where the provider decides."""
         return next((self.body[name] for name in LIMITS if name in self.body), 0)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The body as it is sent; a number that JSON does not know is a `ValueError`."""
+        return _ENCODER.encode(self.sent_form()).encode()
 
     def sent_form(self) -> dict[str, Any]:
         """The body as the endpoint reads it: the Responses endpoint says `input`."""

@@ -8,77 +8,119 @@ Not here: proxies. Where one is set in the environment the client's own transpor
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 if TYPE_CHECKING:
+    import aiohttp
     import httpx2
+    from yarl import URL
 
 PIECE = 65_536
 
 
-def quick_transport(connections: int, *, is_secure: bool) -> httpx2.AsyncBaseTransport | None:
-    """Return a transport of aiohttp; None where only the client's own will do."""
+class Wire:
+    """Connections of aiohttp, as many as calls run together; its session is made by the first."""
+
+    def __init__(self, connections: int, trusted: Any) -> None:
+        self._connections, self._trusted = connections, trusted
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self,
+        method: str,
+        url: str | URL,
+        headers: Iterable[tuple[str, str]] | Mapping[str, str],
+        body: bytes,
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return the answer once its headers are there."""
+        if self._session is None:
+            self._session = _session(self._connections, self._trusted)
+        return await self._session.request(
+            method, url, headers=headers, data=body, allow_redirects=False, timeout=limits
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def open_wire(connections: int, *, is_secure: bool) -> Wire | None:
+    """Return connections of aiohttp; None where only the client's own transport will do."""
     if getproxies():
         return None
     try:
-        import aiohttp
+        import aiohttp  # noqa: F401  # known to be there from here on
     except ImportError:
         return None
     import httpx2
 
     # Made now and not in the first call, whose time it would take.
-    trusted = httpx2.create_ssl_context() if is_secure else False
+    return Wire(connections, httpx2.create_ssl_context() if is_secure else False)
+
+
+def transport_over(wire: Wire) -> httpx2.AsyncBaseTransport:
+    """Return the HTTP client's transport over *wire*, which it closes."""
+    import httpx2
 
     class Body(httpx2.AsyncByteStream):
         def __init__(self, answer: aiohttp.ClientResponse) -> None:
             self._answer = answer
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            with _as_httpx2():
-                async for piece in self._answer.content.iter_chunked(PIECE):
-                    yield piece
+            async for piece in pieces(self._answer):
+                yield piece
 
         async def aclose(self) -> None:
-            if self._answer.content.at_eof():
-                self._answer.release()
-            else:
-                self._answer.close()
+            release(self._answer)
 
-    class Quick(httpx2.AsyncBaseTransport):
-        def __init__(self) -> None:
-            self._session: aiohttp.ClientSession | None = None
-
+    class OverWire(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if self._session is None:
-                self._session = _session(connections, trusted)
-            limits = request.extensions.get("timeout", {})
-            with _as_httpx2():
-                answer = await self._session.request(
-                    request.method,
-                    str(request.url),
-                    headers=request.headers.multi_items(),
-                    data=await request.aread(),
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None,
-                        connect=limits.get("pool"),
-                        sock_connect=limits.get("connect"),
-                        sock_read=limits.get("read"),
-                    ),
-                )
+            limits = wire_limits(request.extensions.get("timeout", {}))
+            headers = request.headers.multi_items()
+            body = await request.aread()
+            with as_httpx2():
+                answer = await wire.send(request.method, str(request.url), headers, body, limits)
             return httpx2.Response(answer.status, headers=answer.raw_headers, stream=Body(answer))
 
         async def aclose(self) -> None:
-            if self._session is not None:
-                await self._session.close()
+            await wire.close()
 
-    return Quick()
+    return OverWire()
 
 
-def _session(connections: int, trusted: Any) -> Any:
+async def pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the body as it comes in."""
+    with as_httpx2():
+        async for piece in answer.content.iter_chunked(PIECE):
+            yield piece
+
+
+def release(answer: aiohttp.ClientResponse) -> None:
+    """Let the connection go: to the next call where the whole body was read, else for good."""
+    if answer.content.at_eof():
+        answer.release()
+    else:
+        answer.close()
+
+
+def wire_limits(limits: Mapping[str, float | None]) -> aiohttp.ClientTimeout:
+    """Return the HTTP client's time limits in the words of aiohttp."""
+    import aiohttp
+
+    return aiohttp.ClientTimeout(
+        total=None,
+        connect=limits.get("pool"),
+        sock_connect=limits.get("connect"),
+        sock_read=limits.get("read"),
+    )
+
+
+def _session(connections: int, trusted: Any) -> aiohttp.ClientSession:
     """Return the session: no cookies, nothing unpacked, the trust store of the HTTP client."""
     import aiohttp
 
@@ -91,7 +133,7 @@ def _session(connections: int, trusted: Any) -> Any:
 
 
 @contextmanager
-def _as_httpx2() -> Iterator[None]:
+def as_httpx2() -> Iterator[None]:
     """Raise what aiohttp raises as the HTTP client's own, which is known further up."""
     import aiohttp
     import httpx2
