@@ -59,6 +59,8 @@ def _open_server(settings: dict[str, Any]) -> Any:
     params.fit_params = False  # it loads the model once more to measure it
     params.verbosity = 1  # errors only: they are what `complaints.py` reads
     params.flash_attn_type = xllamacpp.llama_flash_attn_type[settings["flash_attention"]]
+    if settings["chat_template"]:
+        params.chat_template = settings["chat_template"]
     params.lora_adapters = [_adapter(xllamacpp, each) for each in settings["adapters"]]
     return xllamacpp.Server(params)
 

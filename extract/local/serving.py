@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from extract.errors import ModelError
+from extract.local.chat import chat_format
 from extract.local.prepared import ensure_prepared, served_id, why_unmerged
 from extract.local.progress import FetchProgress, Progress, silent
 from extract.local.registry import RegisteredAdapter, local_model
@@ -29,7 +30,11 @@ def local_server(
     """
     model = local_model(name)
     settings = settings or ServerSettings()
-    settings = replace(settings, context_per_slot=min(settings.context_per_slot, model.context))
+    settings = replace(
+        settings,
+        context_per_slot=min(settings.context_per_slot, model.context),
+        chat_template=chat_format(model.chat_template).template,
+    )
     adapter = model.adapter_for(task)
     if adapter is None:
         return LocalServer(

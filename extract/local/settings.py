@@ -31,6 +31,7 @@ class ServerSettings:
     `slots` is how many requests are decoded together, `context_per_slot` how many tokens each
     of them may hold, prompt and answer. `poll` has no effect where llama.cpp was built with
     OpenMP (`server.py` bounds the spinning there); elsewhere 0 keeps idle threads from spinning.
+    `chat_template` is for weights whose file has none; empty leaves the file its own.
     """
 
     slots: int = 2
@@ -41,6 +42,7 @@ class ServerSettings:
     flash_attention: str = "LLAMA_FLASH_ATTN_TYPE_AUTO"
     poll: int = 0
     adapters: tuple[Adapter, ...] = ()
+    chat_template: str = ""
     start_timeout_s: float = 120.0
 
     def child_settings(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class ServerSettings:
             "threads": self.threads,
             "poll": self.poll,
             "flash_attention": self.flash_attention,
+            "chat_template": self.chat_template,
             "adapters": [{"path": str(each.path), "scale": each.scale} for each in self.adapters],
             "params": {
                 "n_parallel": self.slots,

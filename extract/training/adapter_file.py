@@ -3,9 +3,11 @@
 GGUF llama models keep the rows of the query and key projections in another order than the
 checkpoints that peft trains: per head, the two halves that rotate together lie side by side.
 An adapter has to follow, or it corrects the wrong rows and the model writes rubbish. How many
-heads there are is read from the base, never assumed.
+heads there are is read from the base, never assumed. Qwen2 and Gemma 3 keep their order.
 
-Only the llama architecture is written. Not here: how the weights were learnt (`lora`).
+Each architecture was compared with llama.cpp before it was let in
+(`tests/test_training_adapter_file.py`); others are refused. Not here: how the weights were
+learnt (`lora`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from typing import Any
 
 from extract.errors import InputError, ModelError
 
-ARCHITECTURE = "llama"
+PERMUTED = {"llama": True, "qwen2": False, "gemma3": False}
+"""The architectures that adapters are written for: are the rows of q and k permuted per head?"""
+
 MAX_BYTES = 40_000_000
 NO_TRAIN = "Install what training needs: pip install 'paperfacts[train]'"
 
@@ -47,30 +51,47 @@ class BaseShape:
     heads: int
     key_heads: int
     sizes: Mapping[str, tuple[int, int]]
+    architecture: str = "llama"
 
 
 def read_base_shape(base: Path) -> BaseShape:
-    """Read heads and sizes from the metadata of a GGUF file of the llama architecture."""
+    """Read what there is to know of a GGUF file; `ModelError` for an unknown architecture."""
     gguf = _gguf()
     try:
         reader = gguf.GGUFReader(str(base))
     except (OSError, ValueError) as error:
         raise ModelError(f"the base model {base} cannot be read: {error}") from error
     architecture = _value(reader, "general.architecture")
-    if architecture != ARCHITECTURE:
+    if architecture not in PERMUTED:
         raise ModelError(
             f"{base} has the architecture {architecture!r}; adapters are written for "
-            f"{ARCHITECTURE!r} only",
-            hint="Train on smollm2-135m, or another model of that architecture.",
+            f"{', '.join(PERMUTED)} only",
+            hint="Train on smollm2-135m, or another model of one of these architectures.",
         )
-    heads = int(_value(reader, "llama.attention.head_count"))
-    key_heads = int(_value(reader, "llama.attention.head_count_kv") or heads)
+    heads = int(_value(reader, f"{architecture}.attention.head_count"))
+    key_heads = int(_value(reader, f"{architecture}.attention.head_count_kv") or heads)
     sizes = {
         tensor.name: (int(tensor.shape[0]), int(tensor.shape[1]))
         for tensor in reader.tensors
         if len(tensor.shape) == 2
     }
-    return BaseShape(heads, key_heads, sizes)
+    return BaseShape(heads, key_heads, sizes, architecture)
+
+
+def check_adapter_size(base: BaseShape, rank: int) -> None:
+    """Raise `InputError` where an adapter of *rank* would be too large: before it is trained."""
+    values = sum(
+        rank * (inputs + outputs)
+        for name, (inputs, outputs) in base.sizes.items()
+        if any(f".{module}." in name for module in _GGUF_MODULE.values())
+    )
+    if 2 * values > MAX_BYTES:
+        fitting = rank * MAX_BYTES // (2 * values)
+        raise InputError(
+            f"an adapter of rank {rank} for this base has {2 * values:,} bytes; more than "
+            f"{MAX_BYTES:,} are not written",
+            hint=f"Train with rank {fitting} at most.",
+        )
 
 
 def write_adapter(
@@ -83,7 +104,7 @@ def write_adapter(
     tensors = gguf_tensors(state, rank=rank, base=base)
     gguf = _gguf()
     temporary = path.with_name(path.name + ".part")
-    writer = gguf.GGUFWriter(str(temporary), ARCHITECTURE)
+    writer = gguf.GGUFWriter(str(temporary), base.architecture)
     try:
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
@@ -115,10 +136,11 @@ def gguf_tensors(state: Mapping[str, Any], *, rank: int, base: BaseShape) -> dic
         module, half = gguf_name(peft_name)
         array = numpy.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
         _check_size(peft_name, array.shape, half, rank, base.sizes.get(module))
-        if half == "b" and ".attn_q." in module:
-            array = permuted(array, base.heads)
-        elif half == "b" and ".attn_k." in module:
-            array = permuted(array, base.key_heads)
+        if half == "b" and PERMUTED[base.architecture]:
+            if ".attn_q." in module:
+                array = permuted(array, base.heads)
+            elif ".attn_k." in module:
+                array = permuted(array, base.key_heads)
         narrow = array.astype(numpy.float16)
         if not numpy.isfinite(narrow).all():
             raise InputError(f"{peft_name} holds values that half precision cannot hold")

@@ -47,7 +47,8 @@ class Dev:
 
     def figures(self, plan: Plan, adapter: Path, threads: int, report: Told) -> dict[str, Any]:
         """Return the evaluation of *adapter*, with what it was measured on."""
-        server = adapted_server(plan.weights, adapter, threads=threads)
+        template = plan.chat.template
+        server = adapted_server(plan.weights, adapter, threads=threads, chat_template=template)
         figures = dev_figures(plan.task, self.papers, server, report)
         return {"examples_sha256": digest_of(self.papers), **figures}
 

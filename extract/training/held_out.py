@@ -38,10 +38,17 @@ def dev_figures(
 
 
 def adapted_server(
-    weights: Path, adapter: Path, *, threads: int, model_name: str = "adapted"
+    weights: Path,
+    adapter: Path,
+    *,
+    threads: int,
+    chat_template: str = "",
+    model_name: str = "adapted",
 ) -> LocalServer:
     """Return a server, not yet started, of the base with a freshly trained adapter."""
-    settings = ServerSettings(threads=threads, adapters=(Adapter(adapter),))
+    settings = ServerSettings(
+        threads=threads, adapters=(Adapter(adapter),), chat_template=chat_template
+    )
     return LocalServer(weights, model_name=model_name, settings=settings)
 
 

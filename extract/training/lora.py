@@ -25,6 +25,7 @@ from pickle import UnpicklingError
 from typing import Any, TextIO
 
 from extract.errors import InputError, StoreError
+from extract.local.chat import ChatFormat
 from extract.prompting import Prompt
 from extract.training.config import TrainingConfig
 from extract.training.examples import Example
@@ -51,49 +52,59 @@ def best_device() -> Any:
     return torch.device("cuda" if has_gpu else "cpu")
 
 
-def load_base(weights: Path) -> tuple[Any, Any]:
-    """Return the tokenizer and the dequantised model of a GGUF file."""
+def load_tokenizer(weights: Path) -> Any:
+    """Return the tokenizer of a GGUF file."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    return transformers.AutoTokenizer.from_pretrained(**_gguf_file(weights))
+
+
+def load_base(weights: Path) -> tuple[Any, Any]:
+    """Return the tokenizer and the dequantised model of a GGUF file."""
+    tokenizer = load_tokenizer(weights)
+    import torch
+    import transformers
+
     # What the library will rename in its next version is no news for whoever trains.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    where = {"pretrained_model_name_or_path": str(weights.parent), "gguf_file": weights.name}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     # sdpa's backward on CPU took 0.7 s more per example of 512 tokens than the plain products.
     model = transformers.AutoModelForCausalLM.from_pretrained(
-        **where, dtype=torch.bfloat16, attn_implementation="eager"
+        **_gguf_file(weights), dtype=torch.bfloat16, attn_implementation="eager"
     )
     return tokenizer, model
 
 
-def tokenise(tokenizer: Any, prompt: Prompt, example: Example) -> Tokenised:
-    """Return the example as llama.cpp will see it: ChatML, and the answer with its end mark."""
-    text = "".join(
-        f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n"
-        for m in prompt.messages(example.shown)
-    )
-    before = tokenizer(text + "<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
-    answer = tokenizer(example.answer + "<|im_end|>", add_special_tokens=False)["input_ids"]
+def _gguf_file(weights: Path) -> dict[str, str]:
+    """Return where transformers is to read *weights*."""
+    return {"pretrained_model_name_or_path": str(weights.parent), "gguf_file": weights.name}
+
+
+def tokenise(tokenizer: Any, prompt: Prompt, example: Example, chat: ChatFormat) -> Tokenised:
+    """Return the example as llama.cpp will see it: the conversation, the answer, its end mark."""
+    text = chat.prompt(prompt.messages(example.shown))
+    before = tokenizer(text, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(example.answer + chat.end, add_special_tokens=False)["input_ids"]
     return Tokenised(before + answer, len(before))
 
 
-def too_long(tokenizer: Any, prompt: Prompt, examples: Iterable[Example]) -> list[str]:
+def too_long(trainer: Trainer, prompt: Prompt, examples: Iterable[Example]) -> list[str]:
     """Return the ids of the papers that have more than `MAX_TOKENS`: they are not trained on."""
-    return [e.paper_id for e in examples if len(tokenise(tokenizer, prompt, e).ids) > MAX_TOKENS]
+    return [e.paper_id for e in examples if len(trainer.tokenised(prompt, e).ids) > MAX_TOKENS]
 
 
 class Trainer:
     """One training run in one folder."""
 
-    def __init__(self, config: TrainingConfig, weights: Path, folder: Path) -> None:
+    def __init__(
+        self, config: TrainingConfig, weights: Path, folder: Path, chat: ChatFormat
+    ) -> None:
         import peft
         import torch
 
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.chat = config, folder, chat
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.device = best_device()
@@ -136,6 +147,10 @@ class Trainer:
             for (name, parameter), master in zip(self.trained, self.masters, strict=True):
                 master.copy_(state[name])
                 parameter.copy_(master)
+
+    def tokenised(self, prompt: Prompt, example: Example) -> Tokenised:
+        """Return the tokens that the base reads and writes for *example*."""
+        return tokenise(self.tokenizer, prompt, example, self.chat)
 
     def loss(self, example: Tokenised) -> Any:
         """Return the mean loss over the answer's tokens; only their logits are computed."""
@@ -252,7 +267,7 @@ def train(
     with _appended(trainer.folder / "log.jsonl") as log:
         for epoch, numbers in steps[done:]:
             began = time.monotonic()
-            batch = [tokenise(trainer.tokenizer, prompt, make(n, epoch)) for n in numbers]
+            batch = [trainer.tokenised(prompt, make(n, epoch)) for n in numbers]
             batch = [b for b in batch if len(b.ids) <= MAX_TOKENS]
             if not batch:
                 trainer.step += 1

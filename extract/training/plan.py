@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
+from extract.local.chat import ChatFormat, chat_format
 from extract.local.registry import local_model, local_models
 from extract.local.verifying import sha256_of
 from extract.local.weights import ensure_weights
@@ -64,6 +65,11 @@ class Plan:
             "task_version": self.task.version,
             "prompt_version": self.prompt.version,
         }
+
+    @property
+    def chat(self) -> ChatFormat:
+        """How the base reads a conversation, in training as in use."""
+        return chat_format(local_model(self.config.base).chat_template)
 
     @cached_property
     def names(self) -> Names:

@@ -22,7 +22,12 @@ from typing import Any
 from extract.errors import InputError
 from extract.local.cores import usable_cores
 from extract.local.verifying import sha256_of
-from extract.training.adapter_file import NO_TRAIN, read_base_shape, write_adapter
+from extract.training.adapter_file import (
+    NO_TRAIN,
+    check_adapter_size,
+    read_base_shape,
+    write_adapter,
+)
 from extract.training.plan import Plan, read_plan
 
 Report = Callable[[dict[str, Any]], None]
@@ -137,9 +142,10 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
 
     config = plan.config
     shape = read_base_shape(plan.weights)
+    check_adapter_size(shape, config.rank)
     torch.set_num_threads(threads)
     report({"loading": config.base})
-    trainer = Trainer(config, plan.weights, folder)
+    trainer = Trainer(config, plan.weights, folder, plan.chat)
     is_resumed = trainer.resume()
     if not is_resumed and plan.start_from is not None:
         trainer.start_from(plan.start_from)
@@ -150,7 +156,7 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
             "examples": len(plan.trained),
         }
     )
-    left_out = too_long(trainer.tokenizer, plan.prompt, plan.as_annotated())
+    left_out = too_long(trainer, plan.prompt, plan.as_annotated())
 
     def after_step(event: dict[str, Any]) -> None:
         report(event)
