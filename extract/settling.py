@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from extract.completion import Completion, Failure, TokenLogprob
 from extract.deriving import derive
 from extract.grounding import DERIVATION, digest
 from extract.papers import Paper
-from extract.recipe import Recipe
+from extract.recipe import Recipe, answer_text
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
 from extract.rows import answered_row, fact_rows, failed_row, request_row
@@ -35,21 +37,32 @@ class Settling:
         One batch: an answer and its facts are committed together or not at all.
         """
         todo = group[0]
-        answer = self.recipe.answer_text(completion.content, todo.shown)
-        row = self.request_row(todo.key, todo.request) | answered_row(completion, answer)
+        try:
+            answer = self.recipe.answer(completion.content, todo.shown)
+        except ValueError:
+            answer = None
+        text = None if answer is None else answer_text(answer)
+        row = self.request_row(todo.key, todo.request) | answered_row(completion, text)
         batch = Batch(completions=[row])
         for each in group:
-            grounded = self.grounded(each, completion.content, completion.token_logprobs)
+            grounded = self.grounded(each, completion.content, completion.token_logprobs, answer)
             batch.add(grounded or Batch())
         self.report.asked += len(group)
         return batch
 
     def grounded(
-        self, todo: Todo, content: str, tokens: Sequence[TokenLogprob] | None
+        self,
+        todo: Todo,
+        content: str,
+        tokens: Sequence[TokenLogprob] | None,
+        answer: BaseModel | None = None,
     ) -> Batch | None:
-        """Return the rows of one answer's facts; None where the answer is no answer now."""
+        """Return the rows of one answer's facts; None where the answer is no answer now.
+
+        *answer* is the validated answer where the caller has it.
+        """
         try:
-            grounded = derive(self.recipe, content, tokens, todo.shown, todo.text)
+            grounded = derive(self.recipe, content, tokens, todo.shown, todo.text, answer=answer)
         except ValueError:
             return None
         extraction = digest(todo.paper.paper_id, todo.text_hash, todo.key, DERIVATION)

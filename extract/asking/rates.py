@@ -29,11 +29,18 @@ ROOM = 1.2
 
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NAMES = (
+_PATTERNS = (
     # OpenAI's, which Groq, OpenRouter, Together, xAI and most gateways have taken over
     "x-ratelimit-{part}-{what}",
     "anthropic-ratelimit-{what}-{part}",
 )
+_NAMES = {
+    what: [
+        [p.format(part=part, what=what) for part in ("limit", "remaining", "reset")]
+        for p in _PATTERNS
+    ]
+    for what in ("requests", "tokens")
+}
 
 
 @dataclass(eq=False)
@@ -147,12 +154,11 @@ class Told:
 
 def told(headers: Mapping[str, str], what: str) -> Told | None:
     """Return the limit of *what* (`requests`, `tokens`) in headers; None where it is not told."""
-    for name in _NAMES:
-        limit, left, reset = (
-            headers.get(name.format(part=part, what=what))
-            for part in ("limit", "remaining", "reset")
-        )
-        if (said := _told(_number(limit), _number(left), _duration_s(reset, headers))) is not None:
+    for limit, left, reset in _NAMES[what]:
+        if limit not in headers:  # as nearly always, and this is asked of every answer
+            continue
+        numbers = _number(headers[limit]), _number(headers.get(left))
+        if (said := _told(*numbers, _duration_s(headers.get(reset), headers))) is not None:
             return said
     return None
 
