@@ -120,10 +120,14 @@ def compare(
         total = dict.fromkeys(OUTCOMES, 0)
         for paper_id in both:
             ours, theirs = before[paper_id], after[paper_id]
+            left, right = ours.get(kind.name) or (), theirs.get(kind.name) or ()
+            if left == right:
+                total["same"] += len(left)
+                continue
             title = str(ours.get("title") or theirs.get("title") or "")
             found = [
                 Difference(paper_id, title, kind.name, *rest)
-                for rest in rules.outcomes(ours.get(kind.name) or (), theirs.get(kind.name) or ())
+                for rest in rules.outcomes(left, right)
             ]
             for difference in found:
                 total[difference.outcome] += 1

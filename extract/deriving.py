@@ -34,6 +34,8 @@ def derive(
     if example_values is None:
         example_values = recipe.prompt.example_values
     grounded = ground(recipe.task, rows, text, example_values, sure)
+    if not sure:
+        return grounded
     facts = tuple(
         replace(fact, confidence=recipe.confidence(fact.kind, fact.probability))
         for fact in grounded.facts

@@ -164,7 +164,7 @@ def _joined(
     records = [
         (name, [a for a in own if align(a, text).grade != "missing"]) for name, own in records
     ]
-    joined = join_names(records, acronym_pairs(text) if records else [], text)
+    joined = join_names(records, text.once(acronym_pairs) if records else [], text)
     merged: list[dict[str, Any]] = []
     index: dict[str, tuple[int, str]] = {}
     for position, entry in enumerate(joined.entries):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -20,8 +21,6 @@ def take_pairs(
     Equal rows come first. Then rows that agree in the first column of *identities*, then in the
     second; several of them are paired by the number of columns in which they are equal.
     """
-    left.sort(key=canonical)
-    right.sort(key=canonical)
     yield from _equal_pairs(left, right)
     for column in identities:
         others = _grouped(right, column)
@@ -38,18 +37,23 @@ def canonical(row: Row) -> str:
 
 
 def _equal_pairs(left: list[Row], right: list[Row]) -> Iterator[tuple[Row, Row]]:
-    """Take out of both lists the rows that are equal as they stand."""
+    """Take out of both lists the rows that are equal as they stand, and sort what is left."""
     waiting: dict[str, list[Row]] = {}
-    for row in right:
-        waiting.setdefault(canonical(row), []).append(row)
+    for written, row in _written(right):
+        waiting.setdefault(written, []).append(row)
     rest = []
-    for row in left:
-        if found := waiting.get(canonical(row)):
+    for written, row in _written(left):
+        if found := waiting.get(written):
             yield row, found.pop()
         else:
             rest.append(row)
     left[:] = rest
     right[:] = [row for rows in waiting.values() for row in rows]
+
+
+def _written(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Return rows with the one way to write each, in its order."""
+    return sorted(((canonical(row), row) for row in rows), key=itemgetter(0))
 
 
 def _best_pairs(left: Sequence[Row], right: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

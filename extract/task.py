@@ -72,12 +72,12 @@ class RecordKind:
         """Return the first field of one of *types*, or None."""
         return next((f for f in self.fields if f.type in types), None)
 
-    @property
+    @cached_property
     def key(self) -> TaskField | None:
         """The field that the row's span belongs to: its quantity, or its first verbatim name."""
         return self.first("quantity") or self.first("verbatim")
 
-    @property
+    @cached_property
     def sentence(self) -> TaskField | None:
         """The field that holds the number of the cited sentence."""
         return self.first("sentence")

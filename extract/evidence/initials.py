@@ -40,12 +40,13 @@ def is_explained(short: str, long: str) -> bool:
     letters = "".join(_PART.findall(short)).lower()
     if short[-1:] == "s" and short[-2:-1].isupper():
         letters = letters[:-1]
-    words = [part for word in _WORD.findall(long) for part in _parts(word)]
     if "".join(filter(str.isupper, long)) == letters.upper() and len(letters) > 2:
         return True
-    if not letters or not words or words[0][0][0] != letters[0] or len(words) > 2 * _MOST_WORDS:
+    first = _PART.search(long)
+    if not letters or first is None or first[0].lower()[0] != letters[0]:
         return False
-    return _spells(letters, words, spare=len(letters) >= 4)
+    words = [part for word in _WORD.findall(long) for part in _parts(word)]
+    return len(words) <= 2 * _MOST_WORDS and _spells(letters, words, spare=len(letters) >= 4)
 
 
 def beginning(short: str, text: str) -> str | None:

@@ -10,7 +10,7 @@ Not here: which names are the same thing (`joining`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .find import find_spans
@@ -40,7 +40,7 @@ def mentions(names: Sequence[str], text: PaperText) -> list[Mention]:
     found: list[Mention] = []
     taken: dict[tuple[bool, int], int] = {}
     for name in sorted({name.strip() for name in names}, key=lambda name: (-len(name), name)):
-        for mention in _places(name, text):
+        for mention in text.once(_places, name):
             in_title = mention.sentence == 0
             places = range(mention.start, mention.end)
             if not any((in_title, at) in taken for at in (places[0], places[-1])):
@@ -62,7 +62,9 @@ def is_acronym(name: str) -> bool:
     return len(letters) < 4 or all(char.isupper() for char in letters)
 
 
-def _places(name: str, text: PaperText) -> Iterator[Mention]:
+def _places(text: PaperText, name: str) -> list[Mention]:
+    """Return every place of one name, and of its plural."""
+    found: list[Mention] = []
     needle = fold(name).text.strip()
     cased = fold(name, case=False).text.strip() if is_acronym(name) else None
     for number, passage in enumerate(text.passages):
@@ -72,7 +74,8 @@ def _places(name: str, text: PaperText) -> Iterator[Mention]:
                 if cased is not None and _singular(surface, form, needle) != cased:
                     continue
                 sentence = text.sentence_at(start) if number else 0
-                yield Mention(sentence, start, end, surface)
+                found.append(Mention(sentence, start, end, surface))
+    return found
 
 
 def _is_in_address(mention: Mention, text: PaperText) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from .fold import Folded, Span, fold, lowered, squeeze, unfolded
 
+T = TypeVar("T")
 Form = Literal["exact", "lowered", "folded", "squeezed"]
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -108,6 +110,17 @@ class PaperText:
     def passages(self) -> tuple[Passage, Passage]:
         """The title and the abstract."""
         return Passage(self.title), Passage(self.abstract)
+
+    def once(self, find: Callable[..., T], *sought: str) -> T:
+        """Return `find(text, *sought)`, which is worked out only the first time."""
+        if (find, sought) not in self._found:
+            self._found[find, sought] = find(self, *sought)
+        found: T = self._found[find, sought]
+        return found
+
+    @cached_property
+    def _found(self) -> dict[tuple[Callable[..., Any], tuple[str, ...]], Any]:
+        return {}
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -34,6 +34,8 @@ START = re.compile(
 )
 _GLUED = re.compile(r"[^\W_][-‐‑_/.@+]$|[\^_]\{?$|[^\W\d_]\\-$")
 _PERCENT_AHEAD = re.compile(r"\d{1,4}(?:\.\d{1,9})?\s?\\?%")
+_NUMERAL = re.compile(r"[+−‐‑–-]?\.?\d|[¼½¾⅓⅔⅛]|\\")
+_GOES_ON = re.compile(r"\.\d|_\w")
 _MATH_AFTER = re.compile(r"\s?[\^\\$_{}=+*<>]")
 
 
@@ -92,12 +94,12 @@ def _runs_on(text: str, quantity: Quantity) -> bool:
     """Say whether a word or a version number goes on after the phrase (`3D`, `1.2.3`)."""
     after = text[quantity.end : quantity.end + 2]
     is_closed = quantity.value[-1] in "%×)$"
-    return (after[:1].isalnum() and not is_closed) or bool(re.match(r"\.\d|_\w", after))
+    return (after[:1].isalnum() and not is_closed) or bool(_GOES_ON.match(after))
 
 
 def with_context(text: str, quantity: Quantity) -> Quantity:
     """Add what the words around the phrase say."""
-    digits = re.search(r"[+−‐‑–-]?\.?\d|[¼½¾⅓⅔⅛]|\\", quantity.value)
+    digits = _NUMERAL.search(quantity.value)
     inner = quantity.start + (digits.start() if digits else 0)
     comparator = comparator_before(text, inner)
     if comparator == "=":

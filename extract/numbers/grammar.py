@@ -38,7 +38,7 @@ def read_numbers(text: str, pos: int, separator: re.Pattern[str]) -> Quantity | 
     fraction = _FRACTION.match(text, pos)
     if fraction and int(fraction[2]):
         number = rounded(int(fraction[1]) / int(fraction[2]))
-        return replace(_phrase(text, pos, fraction.end(), "fraction"), number=number)
+        return _phrase(text, pos, fraction.end(), "fraction", number=number)
     first = signed_atom_at(text, pos)
     if first is None:
         return None
@@ -85,8 +85,8 @@ def _range(text: str, first: Atom, separator: re.Pattern[str]) -> Quantity | Non
     if first.scale == 1.0 and first.unit is None:
         first = replace(first, scale=second.scale)
     low, high = sorted((first.scaled, second.scaled))
-    phrase = _phrase(text, first.start, second.end, "range")
-    return replace(phrase, low=low, high=high, unit=second.unit or first.unit)
+    unit = second.unit or first.unit
+    return _phrase(text, first.start, second.end, "range", low=low, high=high, unit=unit)
 
 
 def _uncertain(text: str, first: Atom) -> Quantity | None:
@@ -104,8 +104,9 @@ def _uncertain(text: str, first: Atom) -> Quantity | None:
     low, high = sorted((rounded(centre - spread), rounded(centre + spread)))
     if unit is None:
         unit, end = unit_at(text, end)
-    phrase = _phrase(text, first.start, end, "uncertain")
-    return replace(phrase, number=centre, low=low, high=high, unit=unit)
+    return _phrase(
+        text, first.start, end, "uncertain", number=centre, low=low, high=high, unit=unit
+    )
 
 
 def _share(text: str, first: Atom) -> Quantity | None:
@@ -122,7 +123,7 @@ def _share(text: str, first: Atom) -> Quantity | None:
         return None
     shape: Shape = "ratio" if mark == ":" else "fraction"
     number = rounded(first.number / second.number)
-    return replace(_phrase(text, first.start, end, shape), number=number, unit=second.unit)
+    return _phrase(text, first.start, end, shape, number=number, unit=second.unit)
 
 
 def _dimensions(text: str, first: Atom) -> Quantity | None:
@@ -138,24 +139,33 @@ def _dimensions(text: str, first: Atom) -> Quantity | None:
         atoms.append(second)
     if len(atoms) == 1:
         return None
-    phrase = _phrase(text, first.start, atoms[-1].end, "dimensions")
-    return replace(phrase, unit=atoms[-1].unit)
+    return _phrase(text, first.start, atoms[-1].end, "dimensions", unit=atoms[-1].unit)
 
 
 def _single(text: str, atom: Atom) -> Quantity:
     """Read one number with its unit, an ordinal included."""
     ordinal = _ORDINAL.match(text, atom.end) if atom.is_whole and atom.unit is None else None
     if ordinal:
-        place = _phrase(text, atom.start, ordinal.end(), "ordinal")
-        return replace(place, number=atom.scaled, unit="ordinal")
+        end = ordinal.end()
+        return _phrase(text, atom.start, end, "ordinal", number=atom.scaled, unit="ordinal")
     shapes: dict[str | None, Shape] = {PERCENT_UNIT: "percent", FACTOR_UNIT: "factor"}
-    phrase = _phrase(text, atom.start, atom.end, shapes.get(atom.unit, "plain"))
-    return replace(phrase, number=atom.scaled, unit=atom.unit)
+    shape = shapes.get(atom.unit, "plain")
+    return _phrase(text, atom.start, atom.end, shape, number=atom.scaled, unit=atom.unit)
 
 
-def _phrase(text: str, start: int, end: int, shape: Shape) -> Quantity:
-    """Return the phrase `text[start:end]`, its numbers still to be filled in."""
-    return Quantity(text[start:end], start, end, None, None, None, None, "=", shape, None)
+def _phrase(
+    text: str,
+    start: int,
+    end: int,
+    shape: Shape,
+    *,
+    number: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str | None = None,
+) -> Quantity:
+    """Return the phrase `text[start:end]` with what it states."""
+    return Quantity(text[start:end], start, end, number, low, high, unit, "=", shape, None)
 
 
 def _readable(quantity: Quantity) -> Quantity:

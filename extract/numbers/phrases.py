@@ -23,6 +23,8 @@ from extract.numbers.words import read_words
 _MARKUP = re.compile(
     r"\\(?:mathbf|textbf|mathrm|textit|emph|bm|boldsymbol|num|text)\{([^{}]{0,80})\}"
 )
+# Most values are written so, and nothing below would change them.
+_PLAINEST = re.compile(r"\d+(?:\.\d+)?(?:\\?%)?")
 _SPACE_MARKUP = re.compile(r"\\(?:thinspace|enspace|quad|;|:|!)|&nbsp;|&thinsp;")
 _SIGNS = {"\\textasciitilde": "~", "\\textless": "<", "\\textgreater": ">"}
 # Each pair is a way to write that is plain on its own, and what it is read as.
@@ -70,18 +72,19 @@ def parse_quantity(value: str, context: str = "") -> Quantity:
     quantity = _whole_phrase(plain.strip()) or _only_phrase(plain)
     if quantity is None:
         return read_words(value)
-    read = replace(with_context(plain, quantity), value=value, start=0, end=len(value))
+    alone = with_context(plain, quantity)
     place = place_of(value, context)
     if place < 0:
-        return read
-    beside = with_context(context, replace(read, start=place, end=place + len(value)))
+        return replace(alone, value=value, start=0, end=len(value))
+    placed = replace(alone, value=value, start=place, end=place + len(value))
+    beside = with_context(context, placed)
     return _in_kelvin(
         replace(
-            read,
-            unit=beside.unit,
-            shape=beside.shape,
-            comparator=read.comparator if read.comparator != "=" else beside.comparator,
-            relative=beside.relative if read.relative is None else read.relative,
+            beside,
+            start=0,
+            end=len(value),
+            comparator=alone.comparator if alone.comparator != "=" else beside.comparator,
+            relative=beside.relative if alone.relative is None else alone.relative,
         ),
         context[max(0, place - 80) : place + 80],
     )
@@ -89,6 +92,8 @@ def parse_quantity(value: str, context: str = "") -> Quantity:
 
 def _as_read(value: str) -> str:
     """Return *value* without what only sets its type, in the plainest of its written forms."""
+    if _PLAINEST.fullmatch(value):
+        return value
     plain = _SPACE_MARKUP.sub(" ", _MARKUP.sub(r"\1", value))
     for command, sign in _SIGNS.items():
         plain = plain.replace(command, sign)
