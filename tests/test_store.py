@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import duckdb
 import pytest
 
 from extract.errors import PaperfactsError, StoreError
+from extract.store import connection
+from extract.store.connection import attached
 from extract.store.database import Batch, Database
+from extract.store.inserting import insert
 from extract.store.query import run_query
 from extract.store.writer import Writer
 from extract.tasks import load_task
 
 TASK = load_task()
+NEW = {"completion_key": "new"}
 
 
 def database(path: Path) -> Database:
@@ -112,12 +117,12 @@ def test_a_value_that_the_column_does_not_take_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("row", "words"), [({"created_at": "soon"}, "timestamp"), ({"attempts": 2**40}, "numerical")]
+    ("row", "words"), [({"created_at": "soon"}, "timestamp"), ({"attempts": 2**40}, "out of range")]
 )
 def test_a_value_that_only_the_database_can_judge_is_an_error(
     tmp_path: Path, row: dict[str, Any], words: str
 ) -> None:
-    """DuckDB's lenient reader of JSON would store NULL."""
+    """It is never stored as NULL, or as another value."""
     store = database(tmp_path / "papers.duckdb")
 
     with pytest.raises(StoreError, match=words):
@@ -144,6 +149,96 @@ def test_the_same_batch_written_again_changes_nothing(tmp_path: Path) -> None:
         "select (select count(*) from extractions), (select count(*) from mentions),"
         " (select count(*) from history.facts_claims)",
     ).rows
+
+
+def test_a_row_written_again_replaces_all_of_the_old_one(tmp_path: Path) -> None:
+    """Beside rows that are new, and with no value left of those that it does not give."""
+    store = database(tmp_path / "papers.duckdb")
+    old = {"completion_key": "old", "status": "ok", "content": "{}", "attempts": 1}
+    store.write(Batch(completions=[old]))
+
+    store.write(Batch(completions=[{"completion_key": "old", "status": "failed"}, old | NEW]))
+
+    assert [("new", "ok", "{}", 1), ("old", "failed", None, None)] == run_query(
+        store.path, "select completion_key, status, content, attempts from completions order by 1"
+    ).rows
+
+
+def test_values_of_every_type_come_back(tmp_path: Path) -> None:
+    """A list that is empty, or a number without a point, does not settle its column's type."""
+    columns = {
+        "n": "INTEGER",
+        "a": "VARCHAR[]",
+        "s": "INTEGER[][]",
+        "d": "DOUBLE",
+        "t": "TIMESTAMP",
+    }
+    rows: list[dict[str, Any]] = [
+        {"n": 0},
+        {"n": 1, "a": [], "s": [], "d": 1},
+        {"n": 2, "a": ["x\x00", None], "s": [[]], "d": 2.5, "t": "2026-11-23 01:02:03.000004"},
+        {"n": 3, "a": ("1",), "s": [[0, 5], (6, 7)], "d": float("nan"), "t": "2026-11-23"},
+    ]
+    with attached(tmp_path / "papers.duckdb") as opened:
+        opened.execute("create table x (n int, a varchar[], s int[][], d double, t timestamp)")
+        insert(opened, "x", columns, rows)
+        insert(opened, "x", columns, [{}])
+        insert(opened, "x", columns, [{"n": 4, "d": 2**200}, {"n": 5, "d": 10**400}])
+        stored = opened.execute("select n, a, s, d, t::varchar from x order by n").fetchall()
+
+    assert stored == [
+        (0, None, None, None, None),
+        (1, [], [], 1.0, None),
+        (2, ["x\ufffd", None], [[]], 2.5, "2026-11-23 01:02:03.000004"),
+        (3, ["1"], [[0, 5], [6, 7]], None, "2026-11-23 00:00:00"),
+        (4, None, None, 2.0**200, None),
+        (5, None, None, None, None),
+        (None, None, None, None, None),
+    ]
+
+
+def test_an_engine_that_fails_is_replaced(tmp_path: Path) -> None:
+    """The engine is kept between writes, and whatever became of it costs no row."""
+    store = database(tmp_path / "papers.duckdb")
+    store.write(Batch(papers=[paper("a")]))
+    [kept] = connection._KEPT
+    kept.close()
+
+    store.write(Batch(papers=[paper("b")]))
+    with pytest.raises(StoreError):
+        store.write(Batch(papers=[paper("c", added_at="soon")]))
+    assert [] == connection._KEPT
+    store.write(Batch(papers=[paper("d")]))
+
+    assert {"a", "b", "d"} == store.known_papers(list("abcd")).keys()
+
+
+def test_a_fork_takes_no_engine_along(tmp_path: Path) -> None:
+    """Its threads would be missing in the child, which would wait for them at its end."""
+    store = database(tmp_path / "papers.duckdb")
+    store.write(Batch(papers=[paper("a")]))
+    assert connection._KEPT
+
+    child = os.fork()
+    if child == 0:
+        os._exit(len(connection._KEPT))
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert {"a"} == store.known_papers(["a"]).keys()
+
+
+def test_rows_are_stored_in_small_groups(tmp_path: Path) -> None:
+    """Closing writes the last group of a table anew, so a flush costs no more in a large file."""
+    store = database(tmp_path / "papers.duckdb")
+    for turn in range(3):
+        store.write(Batch(papers=[paper(f"{turn}-{number}") for number in range(1000)]))
+
+    with duckdb.connect(str(store.path), read_only=True) as opened:
+        groups = opened.execute(
+            "select distinct row_group_id, count from pragma_storage_info('papers')"
+            " where column_name = 'paper_id' and segment_type = 'VARCHAR' order by 1"
+        ).fetchall()
+    assert [(0, 2048), (1, 952)] == groups
 
 
 def test_a_batch_is_full_at_a_hundred_papers(tmp_path: Path) -> None:

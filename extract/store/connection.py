@@ -1,8 +1,12 @@
 """Opening the database, and what DuckDB's errors mean for a user.
 
-A connection is opened for one piece of work and closed: the file is free in between, so that
-queries run beside a run. Files are written in the format of DuckDB 1.4, which all versions
-that we support can read.
+A file is opened for one piece of work and closed: it is free in between, so that queries run
+beside a run. Files are written in the format of DuckDB 1.4, which all versions that we support
+can read.
+
+`connected` makes an engine of its own, which takes three times as long as to open a file with
+one that is there. A run opens its file for every flush: `attached` keeps the engine, and never
+the file.
 
 The database file is never opened by anything but DuckDB in this process: closing another
 descriptor of it would drop DuckDB's lock without a word.
@@ -39,6 +43,19 @@ _STARTED_IN = os.getpid()
 # in one thread and opened in another ("Unique file handle conflict"), so they take turns.
 _TURN = threading.Lock()
 
+# The engine that `attached` uses next, if there is one; whoever has the turn may take it.
+_KEPT: list[duckdb.DuckDBPyConnection] = []
+
+ROW_GROUP = 2048
+"""Rows that are stored together, the fewest that DuckDB takes. Closing a file writes the last group
+of each table with a key anew: of DuckDB's own 122,880 rows, that is most of a run's file."""
+
+_ALIAS = "opened"
+"""What an attached database is called, whatever its file is: none of our schemas has the name."""
+
+# It would be drawn into stdout, among the data, and is no option of opening.
+_NO_PROGRESS = "set enable_progress_bar = false"
+
 
 @contextmanager
 def connected(
@@ -50,13 +67,7 @@ def connected(
     """
     import duckdb
 
-    if os.getpid() != _STARTED_IN:
-        raise StoreError("the database was opened in a forked process", hint="Use spawn.")
-    if path.suffix in (".csv", ".json", ".jsonl", ".parquet", ".txt", ".tsv"):
-        raise StoreError(f"{path} has the name of a data file", hint="Name it papers.duckdb.")
-    if path.stem == "history" or path.stem.startswith("task_"):
-        # DuckDB names the database after its file, and could not tell it from these schemas.
-        raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
+    _check(path)
     with _TURN:
         connection = _open(path, time.monotonic() + wait_s, read_only=read_only)
         try:
@@ -73,6 +84,93 @@ def connected(
             raise store_error(path, str(error)) from error
 
 
+@contextmanager
+def attached(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database as `connected` does, for reading and writing, with the engine kept.
+
+    At the end the file is closed: its log is taken in, and its lock is gone. An engine in which
+    anything went wrong does not serve again.
+    """
+    import duckdb
+
+    _check(path)
+    with _TURN:
+        engine = _attach(path, time.monotonic() + wait_s)
+        try:
+            yield engine
+            engine.execute("use memory")
+            engine.execute(f"detach {_ALIAS}")
+        except duckdb.Error as error:
+            _close(engine)
+            raise store_error(path, str(error)) from error
+        except BaseException:
+            _close(engine)
+            raise
+        _KEPT.append(engine)
+
+
+def _check(path: Path) -> None:
+    """Refuse names that DuckDB would take for something else, and a forked process."""
+    if os.getpid() != _STARTED_IN:
+        raise StoreError("the database was opened in a forked process", hint="Use spawn.")
+    if path.suffix in (".csv", ".json", ".jsonl", ".parquet", ".txt", ".tsv"):
+        raise StoreError(f"{path} has the name of a data file", hint="Name it papers.duckdb.")
+    if path.stem == "history" or path.stem.startswith("task_"):
+        # DuckDB names the database after its file, and could not tell it from these schemas.
+        raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
+
+
+def _attach(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
+    """Open the file in the engine that was kept, or in a new one; wait while others hold it."""
+    import duckdb
+
+    place = str(path.absolute()).replace("'", "''")
+    while True:
+        kept = _KEPT.pop() if _KEPT else None
+        engine = kept or _engine()
+        try:
+            engine.execute(
+                f"attach '{place}' as {_ALIAS} (type duckdb, row_group_size {ROW_GROUP})"
+            )
+            engine.execute(f"use {_ALIAS}")
+            return engine
+        except duckdb.Error as error:
+            _close(engine)
+            if kept is not None:
+                continue  # what ails the engine is not known of the file
+            if _is_locked(error) and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            raise store_error(path, str(error)) from error
+
+
+def _engine() -> duckdb.DuckDBPyConnection:
+    """Return a new engine, with no file open."""
+    import duckdb
+
+    engine = duckdb.connect(":memory:", config=CONFIG)
+    engine.execute(_NO_PROGRESS)
+    return engine
+
+
+def _drop_engine() -> None:
+    """Drop the engine before a fork: its threads would be missing in the child, which waits."""
+    if _TURN.acquire(blocking=False):
+        try:
+            while _KEPT:
+                _close(_KEPT.pop())
+        finally:
+            _TURN.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_drop_engine)
+
+
+def _is_locked(error: duckdb.Error) -> bool:
+    return "Could not set lock" in str(error)
+
+
 def _open(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while another process holds it."""
     import duckdb
@@ -80,11 +178,10 @@ def _open(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyCon
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only, config=CONFIG)
-            # It would be drawn into stdout, among the data, and is no option of opening.
-            connection.execute("set enable_progress_bar = false")
+            connection.execute(_NO_PROGRESS)
             return connection
         except duckdb.Error as error:
-            if "Could not set lock" in str(error) and time.monotonic() < deadline:
+            if _is_locked(error) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
             raise store_error(path, str(error)) from error

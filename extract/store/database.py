@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from extract.errors import StoreError
 from extract.metrics import metrics
-from extract.store.connection import connected
+from extract.store.connection import attached, connected
 from extract.store.copying import copy_aside
 from extract.store.faults import free_bytes, free_words
 from extract.store.inserting import insert
@@ -203,7 +204,7 @@ class Database:
 
     def known_papers(self, paper_ids: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
         """Return the text hash and the feeds of those papers that are stored."""
-        with connected(self.path) as connection:
+        with attached(self.path) as connection:
             rows = connection.execute(
                 "select paper_id, text_hash, feeds from papers where paper_id in"
                 " (select unnest($ids))",
@@ -214,7 +215,7 @@ class Database:
     def current(self, paper_ids: Sequence[str]) -> dict[str, tuple[str, str, str, str, int, int]]:
         """Return of each paper's current extraction: text hash, ask id, derivation, extraction,
         and how many of its facts stand in the text and do not."""
-        with connected(self.path, read_only=self.read_only) as connection:
+        with self._opened() as connection:
             rows = connection.execute(
                 "select e.paper_id, e.text_hash, e.ask_id, e.derivation, e.extraction_id,"
                 " e.facts, e.missing"
@@ -230,7 +231,7 @@ class Database:
             "completion_key, status, content, token_logprobs, failure_class, failure_message, "
             "is_transient"
         )
-        with connected(self.path, read_only=self.read_only) as connection:
+        with self._opened() as connection:
             rows = connection.execute(
                 f"select {wanted} from completions where completion_key in (select unnest($keys))",
                 {"keys": list(keys)},
@@ -248,24 +249,37 @@ class Database:
         A commit that failed may have reached the disk all the same, so what is written again
         after a failure must not be there twice.
         """
-        with connected(self.path) as connection:
+        import duckdb
+
+        with attached(self.path) as connection:
             connection.execute("begin")
-            batch = batch.without(_stored(connection, batch))
-            for name, mode in (
-                ("papers", "or replace"),
-                ("completions", "or replace"),
-                ("extractions", "or ignore"),
-            ):
-                _put(connection, name, getattr(batch, name), mode)
-            insert(connection, "mentions", TABLES["mentions"][0], batch.mentions)
-            for kind, columns in task_tables(self.task).items():
-                table = history_table(self.task.name, kind)
-                insert(connection, table, columns, batch.facts.get(kind, []))
-            if batch.papers:
-                connection.execute(_FORGET_CHANGED, {"ids": [p["paper_id"] for p in batch.papers]})
-            _put(connection, "current_extractions", batch.current, "or replace")
+            try:
+                self._insert(connection, batch, is_new=True)
+            except duckdb.ConstraintException:
+                # Something of it is there. To look first costs more than to find out here.
+                connection.execute("rollback")
+                connection.execute("begin")
+                batch = batch.without(_stored(connection, batch))
+                self._insert(connection, batch, is_new=False)
             flush_seq = _commit(connection)
         write_state(self.path, flush_seq)
+
+    def _insert(self, connection: duckdb.DuckDBPyConnection, batch: Batch, *, is_new: bool) -> None:
+        """Insert the rows of *batch*: where it is not all new, in place of those of the same key.
+
+        The tables that a paper has a row in already come first, so that it is found out early.
+        """
+        replacing, ignoring = ("", "") if is_new else ("or replace", "or ignore")
+        _put(connection, "papers", batch.papers, replacing)
+        if batch.papers:
+            connection.execute(_FORGET_CHANGED, {"ids": [p["paper_id"] for p in batch.papers]})
+        _put(connection, "current_extractions", batch.current, replacing)
+        _put(connection, "extractions", batch.extractions, ignoring)
+        _put(connection, "completions", batch.completions, replacing)
+        insert(connection, "mentions", TABLES["mentions"][0], batch.mentions)
+        for kind, columns in task_tables(self.task).items():
+            table = history_table(self.task.name, kind)
+            insert(connection, table, columns, batch.facts.get(kind, []))
 
     def write_run(self, row: Row) -> None:
         """Write or replace the row of a run."""
@@ -275,8 +289,11 @@ class Database:
         """Write or replace what a run can have spent; it is on the disk when this returns."""
         self._write_row("spending", row)
 
+    def _opened(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return connected(self.path, read_only=True) if self.read_only else attached(self.path)
+
     def _write_row(self, table: str, row: Row) -> None:
-        with connected(self.path) as connection:
+        with attached(self.path) as connection:
             connection.execute("begin")
             _put(connection, table, [row], "or replace")
             flush_seq = _commit(connection)
