@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from extract.errors import InputError, ModelError
 from extract.local.registry import local_model
 from extract.local.server import LocalServer
 from extract.local.settings import Adapter, ServerSettings
-from extract.local.weights import ensure_weights
+from extract.local.weights import find_weights
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("gguf", reason="gguf comes with the extra `train`")
 
 from extract.training.adapter_file import (  # noqa: E402  # after the skip
     BaseShape,
+    check_adapter_size,
     gguf_name,
     gguf_tensors,
     permuted,
     read_base_shape,
     write_adapter,
+    write_tensors,
 )
 
 TINY = BaseShape(
@@ -80,6 +83,59 @@ def test_queries_and_keys_are_permuted_by_their_own_heads_and_values_are_not():
     assert first["blk.0.attn_k.weight.lora_b"] == [0, 2, 1, 3]
     assert first["blk.0.attn_v.weight.lora_b"] == [0, 1, 2, 3]
     assert first["blk.0.attn_q.weight.lora_a"] == [1, 1]
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "gemma3"])
+def test_other_architectures_keep_their_order(architecture: str):
+    """Only llama's rows of queries and keys lie in another order than the checkpoint's."""
+    state = halves("q_proj", 8, 8) | halves("k_proj", 8, 4)
+
+    tensors = gguf_tensors(state, rank=2, base=replace(TINY, architecture=architecture))
+
+    assert tensors["blk.0.attn_q.weight.lora_b"][:, 0].tolist() == list(range(8))
+    assert tensors["blk.0.attn_k.weight.lora_b"][:, 0].tolist() == list(range(4))
+
+
+def base_file(path: Path, architecture: str) -> Path:
+    """A GGUF file with the metadata of a base and one matrix."""
+    gguf = pytest.importorskip("gguf", reason="gguf comes with the extra `train`")
+    writer = gguf.GGUFWriter(str(path), architecture)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_tensor("blk.0.attn_q.weight", np.zeros((6, 8), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "gemma3"])
+def test_the_shape_of_a_base_is_read_from_its_file(architecture: str, tmp_path: Path):
+    """Heads stand under the name of the architecture."""
+    base = read_base_shape(base_file(tmp_path / "base.gguf", architecture))
+
+    assert (base.architecture, base.heads, base.key_heads) == (architecture, 4, 2)
+    assert base.sizes == {"blk.0.attn_q.weight": (8, 6)}
+
+
+@pytest.mark.train
+def test_another_architecture_is_refused(tmp_path: Path):
+    """No adapter is written for a base whose order of rows was never compared."""
+    with pytest.raises(ModelError, match=r"'phi3'.*llama, qwen2, gemma3 only"):
+        read_base_shape(base_file(tmp_path / "base.gguf", "phi3"))
+
+
+def test_an_adapter_that_would_be_too_large_is_told_before_it_is_trained():
+    """With the rank that fits: hours of training are not thrown away at the end."""
+    large = replace(TINY, sizes={"blk.0.ffn_up.weight": (8_000, 2_000), "output.weight": (8, 9)})
+
+    check_adapter_size(large, rank=2_000)
+    with pytest.raises(InputError, match="80,000,000 bytes") as raised:
+        check_adapter_size(large, rank=4_000)
+
+    assert raised.value.hint == "Train with rank 2000 at most."
 
 
 @pytest.mark.parametrize(
@@ -148,15 +204,18 @@ def top_logprobs(weights: Path, adapter: Path, ids: list[int]) -> dict[int, floa
 @pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.train
-def test_llama_cpp_computes_what_peft_computes(tmp_path: Path):
-    """The same adapter gives the same next token; with unpermuted rows it does not."""
-    for name in ("torch", "transformers", "peft", "gguf", "xllamacpp"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
-    try:
-        weights = ensure_weights(local_model("smollm2-135m"))
-    except ModelError as error:
-        pytest.skip(f"the weights cannot be had: {error}")
+@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-coder-0.5b", "gemma-3-270m"])
+def test_llama_cpp_computes_what_peft_computes(tmp_path: Path, name: str):
+    """The same adapter gives the same next token; with rows in another order it does not.
+
+    Every linear layer is corrected, queries and keys the most.
+    """
+    for needed in ("torch", "transformers", "peft", "gguf", "xllamacpp"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    weights = find_weights(local_model(name))
+    if weights is None:
+        pytest.skip(f"the weights of {name} are not here")
     import peft
     import torch
 
@@ -164,27 +223,36 @@ def test_llama_cpp_computes_what_peft_computes(tmp_path: Path):
 
     tokenizer, base = load_base(weights)
     torch.nn.Module.float(base)  # transformers' own float() refuses what was once quantised
-    settings = peft.LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj"])
+    settings = peft.LoraConfig(r=8, lora_alpha=16, target_modules="all-linear")
     model = peft.get_peft_model(base, settings, autocast_adapter_dtype=False).eval()
     torch.manual_seed(0)
-    state = {name: p for name, p in model.named_parameters() if "lora_" in name}
+    state = {tensor: p for tensor, p in model.named_parameters() if "lora_" in tensor}
     with torch.no_grad():
-        for name, parameter in state.items():
-            if "lora_B" in name:
-                parameter.copy_(torch.randn_like(parameter) * 0.3)
+        for tensor, parameter in state.items():
+            if "lora_B" in tensor:
+                strength = 0.3 if "q_proj" in tensor or "k_proj" in tensor else 0.002
+                parameter.copy_(torch.randn_like(parameter) * strength)
         ids = tokenizer(TEXT)["input_ids"]
         logits = model(input_ids=torch.tensor([ids])).logits[0, -1].float()
+        with model.disable_adapter():
+            plain = model(input_ids=torch.tensor([ids])).logits[0, -1].float()
     expected = logits.log_softmax(-1)
-    state = {name: parameter.detach().float() for name, parameter in state.items()}
+    state = {tensor: parameter.detach().float() for tensor, parameter in state.items()}
     shape = read_base_shape(weights)
-    unpermuted = BaseShape(shape.heads * 32, shape.key_heads * 32, shape.sizes)
+    # The other order: that of llama for those that keep theirs, and none for llama itself.
+    other = replace(shape, architecture="qwen2" if shape.architecture == "llama" else "llama")
 
-    def distance(written_for: BaseShape, name: str) -> float:
-        path = write_adapter(state, tmp_path / name, rank=8, alpha=16, base=written_for)
+    def distance(written_for: BaseShape, file: str) -> float:
+        tensors = gguf_tensors(state, rank=8, base=written_for)
+        path = write_tensors(tensors, tmp_path / file, alpha=16, architecture=shape.architecture)
         found = top_logprobs(weights, path, ids)
         return float(np.mean([abs(lp - float(expected[i])) for i, lp in found.items()]))
 
-    right, wrong = distance(shape, "right.gguf"), distance(unpermuted, "wrong.gguf")
+    right, wrong = distance(shape, "right.gguf"), distance(other, "wrong.gguf")
 
+    top = logits.topk(TOP).indices
+    changed = float((plain.log_softmax(-1)[top] - expected[top]).abs().mean())
+    print(f"{name}: {right:.3f} as written, {wrong:.3f} otherwise, {changed:.3f} changed")
     assert right < 0.25
     assert wrong > 3 * right
+    assert changed > 3 * right

@@ -102,9 +102,16 @@ def write_adapter(
     Raises `InputError` where the state does not fit *base*. The same state gives the same bytes.
     """
     tensors = gguf_tensors(state, rank=rank, base=base)
+    return write_tensors(tensors, path, alpha=alpha, architecture=base.architecture)
+
+
+def write_tensors(
+    tensors: Mapping[str, Any], path: Path, *, alpha: float, architecture: str
+) -> Path:
+    """Write arrays by GGUF name to *path*, whole or not at all."""
     gguf = _gguf()
     temporary = path.with_name(path.name + ".part")
-    writer = gguf.GGUFWriter(str(temporary), base.architecture)
+    writer = gguf.GGUFWriter(str(temporary), architecture)
     try:
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
