@@ -46,6 +46,7 @@ ROUTES = {
     "wrong-first": first(1, sent(200, message(methd="a")), GOOD),
     "wrong": sent(200, message(methd="a")),
     "cut-message": sent(200, message("max_tokens", method="a")),
+    "refused": sent(200, message("refusal", method="a")),
     "overloaded-twice": first(2, refused(529, "Overloaded", "overloaded_error"), GOOD),
 }
 
@@ -82,7 +83,12 @@ def test_instructors_reask_is_counted(server: ChaosServer):
 
 @pytest.mark.parametrize(
     ("route", "failure_class", "hits"),
-    [("wrong", "schema_invalid", 2), ("cut-message", "truncated", 2), ("bomb", "too_large", 1)],
+    [
+        ("wrong", "schema_invalid", 2),
+        ("cut-message", "truncated", 2),
+        ("refused", "refused", 1),
+        ("bomb", "too_large", 1),
+    ],
 )
 def test_a_failed_paper_is_a_row(server: ChaosServer, route: str, failure_class: str, hits: int):
     """Of the same classes as everywhere."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from extract.asking.bounded import ENCODINGS, bounding_hook
@@ -40,8 +41,10 @@ class Line:
     async def close(self) -> None:
         """Close the connections."""
         inner = getattr(self.client, "client", None) if self.is_wrapped else self.client
-        if close := getattr(inner, "close", None):
-            await close()
+        inner = getattr(inner, "aio", inner)  # Google's has its asynchronous half there
+        close = getattr(inner, "aclose", None) or getattr(inner, "close", None)
+        if close is not None and isawaitable(closing := close()):
+            await closing
 
 
 def open_line(endpoint: Endpoint, limits: Limits, heard: HearHeaders | None = None) -> Line:
@@ -106,18 +109,42 @@ def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: HearHeaders | 
     """Take from another SDK's client what ours does not have either.
 
     SDKs made by the generator of openai's share its attributes; instructor's builders do not
-    pass them on. Others keep their ways: the outer time limit holds for them too.
+    pass them on. Google's has no retries of its own, Cohere's has them further inside. Others keep
+    their ways: the outer time limit holds for them too.
     """
     import httpx2
 
     for name, value in (("max_retries", 0), ("base_url", endpoint.base_url)):
         if value is not None and hasattr(client, name):
             setattr(client, name, value)
-    http = getattr(client, "_client", None)
-    if isinstance(http, httpx2.AsyncClient):
+    wrapper: Any = getattr(client, "_client_wrapper", None)
+    if endpoint.base_url is not None and hasattr(wrapper, "_base_url"):
+        wrapper._base_url = endpoint.base_url
+    sending: Any = getattr(wrapper, "httpx_client", None)
+    if hasattr(sending, "base_max_retries"):
+        sending.base_max_retries = 0
+    http = _http_within(client)
+    if hasattr(http, "follow_redirects"):
         http.follow_redirects = False
+    if isinstance(http, httpx2.AsyncClient):
         http.headers["accept-encoding"] = ENCODINGS
         http.event_hooks = {"response": _hooks(limits, heard)}
+
+
+def _http_within(client: Any) -> Any:
+    """Return the HTTP client of another SDK's client, None where it is in no known place."""
+    for path in (
+        ("_client",),
+        ("aio", "_api_client", "_async_httpx_client"),
+        ("_api_client", "_async_httpx_client"),
+        ("_client_wrapper", "httpx_client", "httpx_client"),
+    ):
+        found = client
+        for name in path:
+            found = getattr(found, name, None)
+        if found is not None:
+            return found
+    return None
 
 
 def _http_client(

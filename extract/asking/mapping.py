@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,8 @@ MEANINGS = {
     "HTTPStatusError": "status",
     "HTTPError": "connection",
     "StreamError": "connection",
+    # Cohere's and others of its generator
+    "ApiError": "status",
     # instructor, for the SDKs that only it can call
     "ConfigurationError": "setup",
     "IncompleteOutputException": "truncated",
@@ -159,6 +162,8 @@ def _meaning(links: list[BaseException]) -> tuple[str | None, BaseException]:
 def _meaning_of(error: BaseException) -> str | None:
     """Return what the nearest known class of *error* means."""
     for ancestor in type(error).__mro__:
+        if ancestor.__name__ == "APIError" and isinstance(getattr(error, "code", None), int):
+            return "status"  # Google's, whose classes have the names of openai's
         if ancestor.__name__ in MEANINGS:
             return MEANINGS[ancestor.__name__]
     return None
@@ -178,9 +183,12 @@ def _status_parts(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
     """Return status, body and headers of the answer behind *error*."""
     response: Any = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", 0)
-    headers = {str(k).lower(): str(v) for k, v in dict(getattr(response, "headers", {})).items()}
+    status = status or getattr(error, "code", 0)
+    found = getattr(response, "headers", None) or getattr(error, "headers", None) or {}
+    headers = {str(k).lower(): str(v) for k, v in dict(found).items()}
+    said: Any = getattr(error, "body", None) or str(error)
     try:
-        body = response.content
+        body = response.content if response is not None else json.dumps(said).encode()
     except Exception:  # noqa: BLE001  # a body that could not be read raises a class of its library's
         body = str(error).encode("utf-8", "replace")
     return int(status or 0), body if isinstance(body, bytes) else str(body).encode(), headers

@@ -30,7 +30,8 @@ class Provider:
 
     `key_variables` are the names that people keep its key under, the usual one first; a provider
     without any needs none (it runs here, or has credentials of its own). `url_variables` hold
-    the address where each customer has another.
+    the address where each customer has another. `also` are packages that instructor needs beside
+    the SDK, which bear the names of their modules.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Provider:
     modes: tuple[str, ...] = ("tools", "json_schema")
     package: str = ""
     module: str = ""
+    also: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
     url_path: str = ""
     seed_name: str = "seed"
@@ -63,15 +65,21 @@ class Provider:
 
     def check_installed(self) -> None:
         """Raise where the SDK that instructor needs for it is missing."""
-        try:
-            is_there = not self.module or find_spec(self.module) is not None
-        except ModuleNotFoundError:  # a parent package is missing
-            is_there = False
-        if not is_there:
+        needed = {self.package: self.module} | {name: name for name in self.also}
+        missing = [package for package, module in needed.items() if not _is_there(module)]
+        if missing:
             raise InputError(
-                f"{self.name} is asked through the package {self.package}, which is not installed",
-                hint=f"Run: pip install {self.package}",
+                f"{self.name} is asked through the package {missing[0]}, which is not installed",
+                hint=f"Run: pip install {' '.join(missing)}",
             )
+
+
+def _is_there(module: str) -> bool:
+    """Say whether *module* can be imported; none always can."""
+    try:
+        return not module or find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
 
 
 _ALL = (
@@ -126,9 +134,15 @@ _ALL = (
         ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         package="google-genai",
         module="google.genai",
+        also=("jsonref",),
     ),
     Provider(
-        "generative-ai", None, ("GOOGLE_API_KEY",), package="google-genai", module="google.genai"
+        "generative-ai",
+        None,
+        ("GOOGLE_API_KEY",),
+        package="google-genai",
+        module="google.genai",
+        also=("jsonref",),
     ),
     Provider(
         "gemini",
@@ -138,7 +152,13 @@ _ALL = (
         package="google-generativeai",
         module="google.generativeai",
     ),
-    Provider("vertexai", package="google-cloud-aiplatform", module="vertexai", modes=("tools",)),
+    Provider(
+        "vertexai",
+        package="google-cloud-aiplatform",
+        module="vertexai",
+        modes=("tools",),
+        also=("jsonref",),
+    ),
     Provider("cohere", None, ("COHERE_API_KEY", "CO_API_KEY"), package="cohere", module="cohere"),
     Provider(
         "writer", None, ("WRITER_API_KEY",), ("tools",), package="writer-sdk", module="writerai"
