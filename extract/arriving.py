@@ -60,14 +60,21 @@ class Arrivals:
         self.unread = 0
         self.strays = 0
         self.stale = 0
+        self.dearer = 0
         self._price = price
         answered = self.book.answered(self.papers_of)
         self.outcomes |= dict.fromkeys(answered, "answered")
+        self.held = self.book.held(batch.batch_id)
+        """The most that each request may cost whose cost is not counted yet."""
+        self.settled: list[str] = []
+        self.is_whole = True
+        """False once something of the files could not be read."""
 
     async def take(self, file_id: str) -> bool:
         """Fetch a file and store its answers; False where the provider has it no more."""
         with tempfile.TemporaryFile() as file:
             if not await self.line.download(file_id, file):
+                self.is_whole = False
                 return False
             file.seek(0)
             rows = self._rows(file)
@@ -86,18 +93,24 @@ class Arrivals:
             for key in keys:
                 failure = self.failures.get(key)
                 if failure is None and (key in self.outcomes or status in ("cancelled", "failed")):
+                    self._count_unseen(key, status)
                     self.outcomes.setdefault(
                         key, "cancelled" if status == "cancelled" else "not_asked"
                     )
                     continue
-                failure = failure or (EXPIRED if status == "expired" else MISSING)
+                if failure is None:
+                    self._count_unseen(key, status)
+                    failure = EXPIRED if status == "expired" else MISSING
                 self.outcomes[key] = failure.failure_class
                 self._count(failure, len(asked[key].papers))
+                self._settle(key)
                 for paper in asked[key].papers:
                     todo = next((t for t in asked[key].todos if t.paper is paper), None)
                     request = todo.request if todo else None
                     rows.add(self.settling.failed(paper, key, request, failure))
             self.database.write(rows)
+        for key in [*self.held]:  # those that had an answer from elsewhere
+            self._count_unseen(key, status)
         return self.outcomes
 
     def notes(self) -> list[str]:
@@ -106,6 +119,8 @@ class Arrivals:
             "rows that cannot be read; their papers are asked again": self.unread,
             "rows that were not asked for, which were left out": self.strays,
             "answers about texts that have changed since; they are kept without facts": self.stale,
+            "requests that cost more than was held for them, by the provider's count of their"
+            " tokens: a budget may be exceeded by that": self.dearer,
         }
         return [f"{self.batch.batch_id}: {n} {what}" for what, n in found.items() if n]
 
@@ -119,9 +134,10 @@ class Arrivals:
             row = row_of(line)
             if row is None:
                 self.unread += 1
+                self.is_whole = False
             elif row[0] not in self.papers_of:
                 self.strays += 1
-            elif self.outcomes.get(row[0]) != "answered":
+            elif self.outcomes.get(row[0]) != "answered" or row[0] in self.held:
                 yield row
 
     def _store(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -132,18 +148,24 @@ class Arrivals:
         asked, before = self._asked(keys), self.book.failures(keys)
         written = Batch()
         for key, row in rows:
-            if self.outcomes.get(key) == "answered":
+            if self.outcomes.get(key) == "answered" and key not in self.held:
                 continue
             validate = self._validate(asked[key])
             tries = len(before.get(key, ()))
-            outcome = outcome_of(
-                row, self.line.endpoint, self.line.endpoint.answer_mode, validate, tries
-            )
+            mode = self.line.endpoint.answer_mode
+            unknown = self._unknown(key)
+            outcome = outcome_of(row, self.line.endpoint, mode, validate, tries, unknown)
             if outcome == "cancelled":
-                self.outcomes[key] = "cancelled"
+                self.outcomes.setdefault(key, "cancelled")
+                self._settle(key)
                 continue
             priced = self._price(outcome)
-            if isinstance(priced, Failure):
+            self._check_bound(key, priced)
+            if self.outcomes.get(key) == "answered":
+                # A live call was quicker: its answer stands, and this one is paid for all the same.
+                self._count(priced, 0)
+                self._settle(key)
+            elif isinstance(priced, Failure):
                 self.failures[key] = priced
             else:
                 written.add(self._answered(key, asked[key], priced))
@@ -153,6 +175,7 @@ class Arrivals:
         """Return the rows of an answer; of a text that has changed since, the answer alone."""
         self.outcomes[key] = "answered"
         self.failures.pop(key, None)
+        self._settle(key)
         self._count(completion, len(asked.papers))
         if asked.todos:
             report = self.settling.report
@@ -163,6 +186,33 @@ class Arrivals:
         self.stale += 1
         row = self.settling.request_row(key, None) | answered_row(completion, completion.content)
         return Batch(completions=[row])
+
+    def _unknown(self, key: str) -> Spent | None:
+        """Return what a request counts with where nobody says what it cost."""
+        held = self.held.get(key)
+        return None if held is None else Spent(unsettled=held, unknown_calls=1)
+
+    def _count_unseen(self, key: str, status: str) -> None:
+        """Count a request that has no row with the most it can cost, if it may have been answered.
+
+        Those that a batch did not come to are billed by nobody, and have no row either.
+        """
+        unknown = self._unknown(key)
+        if unknown is not None and (status == "completed" or not self.is_whole):
+            report = self.settling.report
+            report.spent = (report.spent or Spent()) + unknown
+        self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        """Note that the cost of a request is counted."""
+        if self.held.pop(key, None) is not None:
+            self.settled.append(key)
+
+    def _check_bound(self, key: str, outcome: Completion | Failure) -> None:
+        """Note a request that cost more than the most that was held for it."""
+        held = self.held.get(key)
+        if held is not None and outcome.spent is not None and outcome.spent.price > held:
+            self.dearer += 1
 
     def _count(self, outcome: Completion | Failure, papers: int) -> None:
         """Count what an outcome cost."""

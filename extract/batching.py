@@ -27,23 +27,25 @@ from typing import IO, TYPE_CHECKING, Any
 from extract.arriving import Arrivals, Price
 from extract.completion import Completion, Failure, Spent, Waiting
 from extract.models import Model
+from extract.money.errors import BudgetReached
 from extract.money.prices import prices_of
+from extract.money.reserve import PRICE_FACTOR, Reserve
 from extract.report import RunReport
 from extract.rows import run_row
 from extract.settling import Settling
 from extract.store.batches import BatchBook, StoredBatch
 from extract.store.database import Database, now
+from extract.store.spending import spending_row
 from extract.todo import Todo, prepare
 from extract.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from extract.asking.batch_jobs import Job
     from extract.asking.batches import BatchLine
 
-PRICE_FACTOR = Decimal("0.5")
-"""What a token costs in a batch, of its price in a live call."""
 CHUNK = 250
 
 
@@ -55,24 +57,45 @@ class BatchLimits:
     bytes: int = 200_000_000
 
 
+Row = tuple[str, list[str], bytes, Decimal | None]
+"""The key, the papers and the line of a request, and the most that it may cost."""
+
+
 class BatchSession:
-    """Takes the place of a model in a run: notes who is to be asked, and says: later."""
+    """Takes the place of a model in a run: notes who is to be asked, and says: later.
+
+    With a budget, papers that *reserve* has nothing left for are not noted: `BudgetReached`.
+    """
 
     width = 64
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model, database: Path, reserve: Reserve | None = None) -> None:
         self.wanted: dict[str, list[str]] = {}
         """The keys to be asked, each with a paper that it is about."""
+        self.model, self.reserve = model, reserve
+        self._book = BatchBook(database)
 
     async def ask(self, todo: Todo) -> Completion | Failure | Waiting:
         """Note one paper."""
+        if self.reserve is not None and todo.key not in self._open:
+            budget = 2 if todo.key in self._cut else 1
+            answer = self.model.recipe.task.answer
+            question = self._line.question(todo.request, answer, budget)
+            self.reserve.take(self._line.bound(question))
         self.wanted[todo.key] = [todo.paper.paper_id]
         return Waiting()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[BatchSession]:
-        """There is nothing to open."""
-        yield self
+        """Read what is needed to say what a paper may cost."""
+        if self.reserve is None:
+            yield self
+            return
+        from extract.asking.batches import BatchLine
+
+        self._open, self._cut = self._book.open_keys(), self._book.cut_keys()
+        async with BatchLine(self.model.hosted_endpoint()) as self._line:
+            yield self
 
 
 class Batching:
@@ -85,7 +108,11 @@ class Batching:
         line: BatchLine,
         report: RunReport,
         limits: BatchLimits = BatchLimits(),  # frozen
+        reserve: Reserve | None = None,
+        cap: Decimal | None = None,
     ) -> None:
+        self.reserve = reserve or Reserve(lambda: prices_of(model))
+        self.cap = cap
         self.database, self.model, self.line, self.report = database, model, line, report
         self.limits = limits
         self.recipe = model.recipe
@@ -117,6 +144,7 @@ class Batching:
                 )
         self.report.notes += arrivals.notes()
         if not job.is_final:
+            self.book.settle(batch, arrivals.settled, self._spending())
             return batch
         return self._closed(batch, arrivals, arrivals.conclude(job.status))
 
@@ -134,20 +162,24 @@ class Batching:
             self.database.write_run(run_row(self.report, self._started_at, 0, "running", None))
 
     async def submit(self, wanted: Mapping[str, list[str]]) -> list[StoredBatch]:
-        """Submit the papers of these keys that are neither answered nor in an open batch."""
+        """Submit the papers of these keys that are neither answered nor in an open batch.
+
+        Ends where nothing is left for the next one: `reserve.reached` says so.
+        """
         batches = []
         rows = self._rows(wanted)
         first = next(rows, None)
         while first is not None:
             with tempfile.TemporaryFile() as file:
                 papers: dict[str, list[str]] = {}
-                row: tuple[str, list[str], bytes] | None = first
+                held: dict[str, Decimal | None] = {}
+                row: Row | None = first
                 while row is not None and self._has_room(len(papers), file.tell(), len(row[2])):
-                    papers[row[0]] = row[1]
+                    papers[row[0]], held[row[0]] = row[1], row[3]
                     file.write(row[2])
                     row = next(rows, None)
                 first = row
-                batches.append(await self._sent(file, papers))
+                batches.append(await self._sent(file, papers, held))
         return batches
 
     async def cancel(self, batch: StoredBatch) -> StoredBatch:
@@ -162,13 +194,13 @@ class Batching:
                 ):
                     batch = self._record(batch, found)
             except NoListing as error:
-                return self._dropped(batch, str(error))
+                return self._dropped(batch, str(error), may_run=True)
         if batch.state != "submitted":
             return self._dropped(batch, "it was cancelled before it was started")
         try:
             return self._record(batch, await self.line.cancel(batch.provider_batch_id or ""))
         except ModelNotFound as error:
-            return self._dropped(batch, str(error))
+            return self._dropped(batch, str(error), may_run=True)
 
     async def _taken_up(self, batch: StoredBatch) -> StoredBatch:
         """Go on where a submission was broken off; drop one that had not got anywhere."""
@@ -183,8 +215,8 @@ class Batching:
         """Look for an uploaded batch with the provider."""
         return await self.line.find(batch.batch_id, batch.file_id or "", _since(batch))
 
-    def _rows(self, wanted: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str], bytes]]:
-        """Yield the key, the papers and the row of each request that is to be sent."""
+    def _rows(self, wanted: Mapping[str, list[str]]) -> Iterator[Row]:
+        """Yield each request that is to be sent, as long as there is something left for it."""
         keys = iter(wanted)
         while chunk := list(itertools.islice(keys, CHUNK)):
             chunk = [key for key in chunk if key not in self.book.taken(chunk)]
@@ -198,15 +230,25 @@ class Batching:
                     continue  # its text has changed since: the next run asks about the new one
                 # An answer that was cut is asked for with twice the room, as a live one is.
                 budget = 2 if "truncated" in before.get(key, ()) else 1
-                row = self.line.row(key, todo.request, self.recipe.task.answer, budget)
-                yield key, same.get(todo.paper.paper_id, wanted[key]), row
+                question = self.line.question(todo.request, self.recipe.task.answer, budget)
+                try:
+                    held = self.reserve.take(self.line.bound(question))
+                except BudgetReached:
+                    return
+                of_text = same.get(todo.paper.paper_id, wanted[key])
+                yield key, of_text, self.line.row(key, question), held
 
     def _has_room(self, requests: int, size: int, more: int) -> bool:
         """Say whether another row fits; the first one always does."""
         fits = requests < self.limits.requests and size + more <= self.limits.bytes
         return not requests or fits
 
-    async def _sent(self, file: IO[bytes], papers: Mapping[str, list[str]]) -> StoredBatch:
+    async def _sent(
+        self,
+        file: IO[bytes],
+        papers: Mapping[str, list[str]],
+        held: Mapping[str, Decimal | None],
+    ) -> StoredBatch:
         """Write down, upload and start one batch."""
         batch = StoredBatch(
             batch_id=f"b-{secrets.token_hex(6)}",
@@ -220,10 +262,11 @@ class Batching:
             ask_id=self.recipe.ask_id,
             requests=len(papers),
             bytes=file.tell(),
+            budget=None if self.cap is None else float(self.cap),
             tool_version=tool_version(),
             created_at=now(),
         )
-        self.book.plan(batch, papers)
+        self.book.plan(batch, papers, held)
         file_id = await self.line.upload(file, f"paperfacts-{batch.batch_id}.jsonl")
         batch = self.book.write(replace(batch, state="uploaded", file_id=file_id))
         return await self._started(batch)
@@ -253,8 +296,10 @@ class Batching:
             )
         )
 
-    def _dropped(self, batch: StoredBatch, words: str) -> StoredBatch:
-        return self.book.write(replace(batch, state="dropped", words=words))
+    def _dropped(self, batch: StoredBatch, words: str, *, may_run: bool = False) -> StoredBatch:
+        """Give a batch up; what is held for one that may run all the same stays held."""
+        dropped = replace(batch, state="dropped", words=words)
+        return self.book.write(dropped) if may_run else self.book.release(dropped)
 
     def _closed(
         self, batch: StoredBatch, arrivals: Arrivals, outcomes: Mapping[str, str]
@@ -271,7 +316,14 @@ class Batching:
             failures=len(said) - answered - not_asked,
             fetched_at=now(),
         )
-        return self.book.close(closed, arrivals.papers_of, outcomes)
+        return self.book.close(closed, arrivals.papers_of, outcomes, self._spending())
+
+    def _spending(self) -> dict[str, Any] | None:
+        """Return what this run has cost so far, as a row that budgets count."""
+        spent = self.report.spent
+        if spent is None:
+            return None
+        return spending_row(self.report.run_id, None, spent.at_most, spent.price, is_settled=True)
 
 
 def told(job: Job) -> dict[str, Any]:

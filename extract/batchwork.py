@@ -11,17 +11,23 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract.batchchoice import Chosen, by_model, by_place, by_task, task_of
 from extract.batching import Batching, BatchLimits, told
 from extract.models import Model
+from extract.money.account import check_budget
+from extract.money.budget import Budget
+from extract.money.prices import known_prices
+from extract.money.reserve import Reserve, cap_of
 from extract.report import RunReport
 from extract.store.batches import BatchBook, StoredBatch, stored_batches
 from extract.store.database import Database
 from extract.store.lock import WAIT_S, run_lock
 from extract.store.rescue import take_up
+from extract.store.spending import spent_before
 from extract.tasks import load_task
 
 if TYPE_CHECKING:
@@ -40,7 +46,9 @@ class BatchReport:
     """What was stored, by model."""
     notes: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """Batches that could not be fetched by this command, and why."""
+    """What this command could not do: batches to fetch, papers to submit; and why."""
+    held: Decimal = Decimal(0)
+    """Dollars that what was submitted may cost at most."""
 
     @property
     def exit_code(self) -> int:
@@ -56,6 +64,7 @@ class BatchReport:
             "runs": [run.as_json() for run in self.runs],
             "notes": self.notes,
             "left": self.left,
+            "held": float(self.held),
         }
 
 
@@ -84,8 +93,11 @@ def standing(chosen: Chosen) -> BatchReport:
     return report
 
 
-def fetch(chosen: Chosen, *, resubmit: bool = False) -> BatchReport:
-    """Store what has come of the chosen batches; with *resubmit*, ask again for what failed."""
+def fetch(chosen: Chosen, *, resubmit: bool = False, budget: Budget | None = None) -> BatchReport:
+    """Store what has come of the chosen batches; with *resubmit*, ask again for what failed.
+
+    Without a *budget*, what is asked again keeps to the one that it was submitted with.
+    """
     report = BatchReport(str(chosen.database))
     every = chosen.batches()
     for batch in every:
@@ -99,7 +111,8 @@ def fetch(chosen: Chosen, *, resubmit: bool = False) -> BatchReport:
             if fitting:
                 _add(report, fetch_of(model, chosen.database, fitting, chosen.lock_wait_s))
     if resubmit:
-        _resubmit(chosen, every if chosen.ids else stored_batches(chosen.database), report)
+        batches = every if chosen.ids else stored_batches(chosen.database)
+        _resubmit(chosen, batches, report, budget)
     return report
 
 
@@ -134,15 +147,32 @@ def submit(
     *,
     lock_wait_s: float = WAIT_S,
     limits: BatchLimits = MOST,
+    budget: Budget | None = None,
 ) -> BatchReport:
-    """Submit the papers of these keys, less those that are answered or in an open batch."""
+    """Submit the papers of these keys, less those that are answered or in an open batch.
+
+    With a *budget*, only as many as it has something left for.
+    """
     report = BatchReport(str(database))
 
     async def work(batching: Batching) -> list[StoredBatch]:
-        return await batching.submit(wanted)
+        sent = await batching.submit(wanted)
+        if batching.reserve.reached is not None:
+            report.left.append(
+                f"the budget is reached, and not all papers were submitted:"
+                f" {batching.reserve.reached}; go on with a higher --budget"
+            )
+        report.held += batching.reserve.held
+        return sent
 
     with _opened(model, database, report, lock_wait_s):
-        _in_batches(model, database, report, work, limits)
+        if budget is None:
+            _in_batches(model, database, report, work, limits)
+        else:
+            before = spent_before(database)
+            reserve = Reserve(lambda: known_prices(model), budget.limit(before.at_most))
+            cap = cap_of(budget, before)
+            _in_batches(model, database, report, work, limits, reserve, cap)
     return report
 
 
@@ -185,6 +215,8 @@ def _in_batches(
     report: BatchReport,
     work: Work,
     limits: BatchLimits = MOST,
+    reserve: Reserve | None = None,
+    cap: Decimal | None = None,
 ) -> None:
     """Do *work* on the batches of one model, and add what it did to the report."""
     run = RunReport(
@@ -197,7 +229,8 @@ def _in_batches(
 
     async def go() -> None:
         async with _line(model.hosted_endpoint()) as line:
-            batching = Batching(Database(database, model.recipe.task), model, line, run, limits)
+            stored = Database(database, model.recipe.task)
+            batching = Batching(stored, model, line, run, limits, reserve, cap)
             try:
                 report.batches += await work(batching)
             finally:
@@ -219,18 +252,35 @@ def _opened(
         yield
 
 
-def _resubmit(chosen: Chosen, batches: Sequence[StoredBatch], report: BatchReport) -> None:
+def _resubmit(
+    chosen: Chosen,
+    batches: Sequence[StoredBatch],
+    report: BatchReport,
+    budget: Budget | None,
+) -> None:
     """Submit what ended batches left to be asked again, of the models that were chosen."""
     for name, of_task in by_task(batches):
         task = task_of(chosen, name, of_task)
         for model, of_model in by_model(chosen, task, of_task):
-            if any(batch.ask_id == model.recipe.ask_id for batch in of_model):
+            asked = [batch for batch in of_model if batch.ask_id == model.recipe.ask_id]
+            if asked:
                 again = BatchBook(chosen.database).unanswered(model.recipe.ask_id)
-                done = submit(model, chosen.database, again, lock_wait_s=chosen.lock_wait_s)
-                _add(report, done)
+                limit = budget or _budget_of(asked[-1])
+                check_budget(model, limit)
+                wait_s = chosen.lock_wait_s
+                _add(
+                    report, submit(model, chosen.database, again, lock_wait_s=wait_s, budget=limit)
+                )
+
+
+def _budget_of(batch: StoredBatch) -> Budget | None:
+    """Return the budget that a batch was submitted with."""
+    return None if batch.budget is None else Budget(Decimal(repr(batch.budget)))
 
 
 def _add(report: BatchReport, more: BatchReport) -> None:
+    report.left += more.left
+    report.held += more.held
     report.batches += more.batches
     report.runs += [run for run in more.runs if run.tried]
     report.notes += [note for note in more.notes if note not in report.notes]

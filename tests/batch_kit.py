@@ -52,6 +52,10 @@ class Place:
         """Return the rows of a query."""
         return rows(self.db, sql)
 
+    def newest(self) -> str:
+        """Return the id of the batch that was made last."""
+        return str(self.rows("select arg_max(batch_id, created_at) from batches")[0][0])
+
     def states(self) -> list[object]:
         """Return the state of each batch, the oldest first."""
         return [row[0] for row in self.rows("select state from batches order by created_at")]

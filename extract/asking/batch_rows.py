@@ -22,7 +22,7 @@ from extract.asking.fault import Fault
 from extract.asking.policy import Tally
 from extract.asking.reply import Received
 from extract.asking.statuses import fault_in_body, fault_of_status
-from extract.completion import Completion, Failure, Heard
+from extract.completion import Completion, Failure, Heard, Spent
 
 NotAsked = Literal["cancelled"]
 
@@ -46,8 +46,11 @@ def outcome_of(
     mode: str,
     validate: Callable[[str], object],
     tries: int,
+    unknown: Spent | None = None,
 ) -> Completion | Failure | NotAsked:
     """Return what *row* says, *tries* being how often the paper failed in batches before.
+
+    *unknown* is what it counts with where it may have been billed and does not say its tokens.
 
     A failure that a live call would have tried again is transient: the next run asks again, as
     often as a live one would have.
@@ -60,12 +63,14 @@ def outcome_of(
         return "cancelled"
     tally = Tally(0.0, calls=1)
     try:
-        return _completion(error, response, endpoint, mode, validate, tally)
+        answer = _completion(error, response, endpoint, mode, validate, tally)
+        return answer if answer.usage.input_tokens else replace(answer, spent=unknown)
     except Fault as fault:
         limit = 1 + Limits().max_reasks if fault.failure_class == "schema_invalid" else fault.tries
         may_try = fault.is_transient or fault.stops is not None or tries + 1 < limit
         failure = fault.as_failure(tally.usage(), tuple(tally.heard))
-        return replace(failure, is_transient=may_try)
+        is_unknown = fault.may_be_billed and not failure.usage.input_tokens
+        return replace(failure, is_transient=may_try, spent=unknown if is_unknown else None)
 
 
 def _completion(

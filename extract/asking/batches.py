@@ -28,7 +28,8 @@ from extract.asking.fault import Fault
 from extract.asking.gate import Clock, Sleep
 from extract.asking.mapping import late, mapped
 from extract.asking.policy import Tally, retrying
-from extract.asking.question import PATHS, question_of
+from extract.asking.purse import Bound, bound_of
+from extract.asking.question import PATHS, Question, question_of
 from extract.asking.reply import Received, document_of
 from extract.asking.statuses import fault_in_body
 from extract.asking.words import shown_words
@@ -94,12 +95,19 @@ class BatchLine:
         """Return the endpoint that batches of this mode are for."""
         return f"/v1{PATHS[self.endpoint.answer_mode]}"
 
-    def row(self, key: str, request: Request, answer_model: type[BaseModel], budget: int) -> bytes:
-        """Return the line of the batch's file that asks *request*, as a live call would.
+    def question(self, request: Request, answer_model: type[BaseModel], budget: int) -> Question:
+        """Return *request* as a live call would ask it, with room for *budget* times the answer."""
+        return question_of(request, answer_model, self._calls()).with_budget(budget)
+
+    def bound(self, question: Question) -> Bound:
+        """Return the most tokens that *question* can take."""
+        return bound_of(question, self._calls())
+
+    def row(self, key: str, question: Question) -> bytes:
+        """Return the line of the batch's file that asks *question*.
 
         Written in ASCII: some servers take U+2028 in a text for the end of its line.
         """
-        question = question_of(request, answer_model, self._calls()).with_budget(budget)
         row = {
             "custom_id": key,
             "method": "POST",

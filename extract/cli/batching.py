@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from extract.batchchoice import Chosen
     from extract.batchwork import BatchReport
     from extract.models import Model
+    from extract.money.budget import Budget
+    from extract.money.reserve import Reserve
     from extract.pipeline import RunOptions
     from extract.report import RunReport
     from extract.store.batches import StoredBatch
@@ -29,31 +31,45 @@ def run_batch(
     options: RunOptions, model: Model, *, cassettes: Path | None = None, json_: bool = False
 ) -> int:
     """Fetch what has ended, go through the feed, and submit what is not answered yet."""
+    from decimal import Decimal
+
     from extract.batching import BatchSession
     from extract.batchwork import fetch_of, open_batches, submit
     from extract.cli.progress import RunWatch, failure_lines, summary_lines
+    from extract.money.account import check_budget
+    from extract.money.reserve import PRICE_FACTOR
+    from extract.money.words import dollars
     from extract.pipeline import run
     from extract.terminal import safe_text
 
     _check(options, model, cassettes)
+    check_budget(model, options.budget)
     model.hosted_endpoint()  # says at once where there is no key
     wait_s = options.lock_wait_s
     fetched = None
     if waiting := open_batches(model, options.database):
         fetched = fetch_of(model, options.database, waiting, wait_s)
-    session = BatchSession()
+    reserve = _reserve(options, model)
+    session = BatchSession(model, options.database, reserve)
     with RunWatch() as watch:
         report = run(options, model, watch=watch, open_session=session.opened)
     shown = list(fetched.batches) if fetched else []
     report.notes += fetched.notes if fetched else []
+    if report.left_price is not None:
+        report.left_price = report.left_price.times(float(PRICE_FACTOR))
+    held, unsent = Decimal(0), []
     if session.wanted:
-        sent = submit(model, options.database, session.wanted, lock_wait_s=wait_s)
+        sent = submit(
+            model, options.database, session.wanted, lock_wait_s=wait_s, budget=options.budget
+        )
         shown += sent.batches
         report.notes += sent.notes
+        held, unsent = sent.held, sent.left
     if json_:
         document = report.as_json()
         document["batches"] = [asdict(batch) for batch in shown]
         document["fetched"] = [run.as_json() for run in fetched.runs] if fetched else []
+        document["held"] = float(held)
         print(json.dumps(document, ensure_ascii=False, indent=1))
     else:
         for each in fetched.runs if fetched else []:
@@ -62,9 +78,26 @@ def run_batch(
                 told = set(map(safe_text, failure_lines(each)))
                 print("\n".join(line for line in _fetched_lines(each) if line not in told))
         print("\n".join(summary_lines(report)))
+        if held:
+            print(f"price: at most {dollars(held)} for what was submitted now; less is likely")
         print("\n".join(_lines(shown)))
         print(_next(shown, options.database))
-    return report.exit_code
+    for words in unsent:
+        # Another command has spent meanwhile what was left when the feed was read.
+        print(f"paperfacts: {safe_text(words)}", file=sys.stderr)
+    return report.exit_code or (3 if unsent else 0)
+
+
+def _reserve(options: RunOptions, model: Model) -> Reserve | None:
+    """Return what a budget has left for this submission."""
+    from extract.money.prices import known_prices
+    from extract.money.reserve import Reserve
+    from extract.store.spending import spent_before
+
+    if options.budget is None:
+        return None
+    before = spent_before(options.database).at_most
+    return Reserve(lambda: known_prices(model), options.budget.limit(before))
 
 
 def _check(options: RunOptions, model: Model, cassettes: Path | None) -> None:
@@ -79,11 +112,6 @@ def _check(options: RunOptions, model: Model, cassettes: Path | None) -> None:
     if cassettes is not None:
         raise InputError(
             "--cassettes with --batch", hint="Recordings are of live calls; leave one of them out."
-        )
-    if options.budget is not None:
-        raise InputError(
-            "--budget with --batch: what a batch costs is only known when it has ended",
-            hint="See what it may cost with --dry-run, and limit the papers with --limit.",
         )
 
 
@@ -122,6 +150,7 @@ def fetch(
     *,
     db: Path | None = None,
     resubmit: bool = False,
+    budget: str | None = None,
     base_url: str | None = None,
     task: str | None = None,
     trust_code: bool = False,
@@ -141,6 +170,9 @@ def fetch(
         Database file; what the settings name by default, or papers.duckdb.
     resubmit
         Submit again what expired, failed for a passing reason, or is missing, and nothing else.
+    budget
+        Dollars for what is submitted again, as in `paperfacts run`; by default what the batches
+        were submitted with.
     base_url
         The server that they are with, where it is not the provider's own.
     task
@@ -156,7 +188,8 @@ def fetch(
 
     chosen = _chosen(db, ids, base_url, lock_wait)
     chosen = replace(chosen, task=task, trust_code=trust_code)
-    return _told(fetch(chosen, resubmit=resubmit), chosen.database, json_=json_)
+    report = fetch(chosen, resubmit=resubmit, budget=_budget(budget) if resubmit else None)
+    return _told(report, chosen.database, json_=json_)
 
 
 @batches.command
@@ -194,6 +227,15 @@ def cancel(
         raise InputError("no batch is named", hint="Name batches by their id, or say --all.")
     chosen = _chosen(db, ids, base_url, lock_wait)
     return _told(cancel(chosen), chosen.database, json_=json_) and 0
+
+
+def _budget(given: str | None) -> Budget | None:
+    """Return the budget of an option, a variable or a file; None where none is set."""
+    from extract.money.budget import read_budget
+    from extract.settings import settle
+
+    found = settle(budget=given).budget
+    return None if found is None else read_budget(found)
 
 
 def _chosen(

@@ -6,6 +6,7 @@
     ledger    arithmetic of a budget: amounts that are held, and amounts that are settled
     purse     the ledger while a run asks: every call reserves before, and settles after
     budget    what a run may spend
+    reserve   what papers may cost in a batch
     estimate  what papers would cost, as an interval
     account   all of that for one run: its report, its database
     plan      what a run would ask (`paperfacts run --dry-run`)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,11 +24,13 @@ from extract.papers import Paper
 from extract.store.connection import connected
 from extract.store.inserting import insert
 from extract.store.layout import TABLES
+from extract.store.spending import rounded_up
 from extract.store.state import write_state
 
 if TYPE_CHECKING:
     import duckdb
 
+Row = Mapping[str, Any]
 State = Literal["planned", "uploaded", "submitted", "fetched", "dropped"]
 OPEN = ("planned", "uploaded", "submitted")
 
@@ -59,6 +62,7 @@ class StoredBatch:
     answered: int | None = None
     failures: int | None = None
     not_asked: int | None = None
+    budget: float | None = None
     words: str | None = None
     submitted_at: str | None = None
     checked_at: str | None = None
@@ -85,12 +89,14 @@ def stored_batches(database: Path) -> list[StoredBatch]:
 
 
 def _batches(connection: duckdb.DuckDBPyConnection) -> list[StoredBatch]:
-    names = [field.name for field in fields(StoredBatch)]
+    there = {row[0] for row in connection.execute("describe batches").fetchall()}
+    # A file of an older version lacks the newer columns.
+    names = [field.name for field in fields(StoredBatch) if field.name in there]
     columns = ", ".join(f"{n}::varchar as {n}" if n.endswith("_at") else n for n in names)
     rows = connection.execute(
         f"select {columns} from batches order by created_at, batch_id"
     ).fetchall()
-    return [StoredBatch(*row) for row in rows]
+    return [StoredBatch(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 class BatchBook:
@@ -104,21 +110,47 @@ class BatchBook:
         self._commit([batch], [])
         return batch
 
-    def plan(self, batch: StoredBatch, papers: Mapping[str, Sequence[str]]) -> None:
-        """Write a new batch with its requests: the papers that each key is asked about."""
+    def plan(
+        self,
+        batch: StoredBatch,
+        papers: Mapping[str, Sequence[str]],
+        held: Mapping[str, Decimal | None],
+    ) -> None:
+        """Write a new batch with its requests: the papers that each key is asked about.
+
+        *held* is the most that each may cost, which counts as spent from here on.
+        """
         rows = [
-            {"batch_id": batch.batch_id, "completion_key": key, "paper_ids": list(ids)}
+            {
+                "batch_id": batch.batch_id,
+                "completion_key": key,
+                "paper_ids": list(ids),
+                "held": None if (amount := held.get(key)) is None else rounded_up(amount),
+            }
             for key, ids in papers.items()
         ]
         self._commit([batch], rows)
+
+    def release(self, batch: StoredBatch) -> StoredBatch:
+        """Write a batch as it is now, and that none of its requests can cost anything."""
+        self._commit([batch], [], released=list(self.requests(batch.batch_id)))
+        return batch
+
+    def settle(self, batch: StoredBatch, keys: Sequence[str], spending: Row | None) -> None:
+        """Write that these requests of a batch are settled; *spending* has what they cost."""
+        self._commit([batch], [], released=keys, spending=spending)
 
     def close(
         self,
         batch: StoredBatch,
         papers: Mapping[str, Sequence[str]],
         outcomes: Mapping[str, str],
+        spending: Row | None,
     ) -> StoredBatch:
-        """Write how a batch ended, with the outcome of each request, in one commit."""
+        """Write how a batch ended, with the outcome of each request, in one commit.
+
+        What was held for them is given back; *spending* has what they cost instead.
+        """
         rows = [
             {
                 "batch_id": batch.batch_id,
@@ -128,7 +160,7 @@ class BatchBook:
             }
             for key, ids in papers.items()
         ]
-        self._commit([batch], rows)
+        self._commit([batch], rows, spending=spending)
         return batch
 
     def requests(self, batch_id: str) -> dict[str, list[str]]:
@@ -146,6 +178,29 @@ class BatchBook:
             "select completion_key, outcome from batch_requests where batch_id = $id", id=batch_id
         )
         return dict(rows)
+
+    def held(self, batch_id: str) -> dict[str, Decimal]:
+        """Return the most that the unsettled requests of a batch may cost."""
+        rows = self._rows(
+            "select completion_key, held from batch_requests"
+            " where batch_id = $id and held is not null",
+            id=batch_id,
+        )
+        return {key: Decimal(repr(amount)) for key, amount in rows}
+
+    def open_keys(self) -> set[str]:
+        """Return the keys that are in open batches."""
+        rows = self._rows(
+            "select completion_key from batch_requests join batches using (batch_id)"
+            " where state in (select unnest($open))",
+            open=list(OPEN),
+        )
+        return {row[0] for row in rows}
+
+    def cut_keys(self) -> set[str]:
+        """Return the keys whose answer was cut in a batch before."""
+        rows = self._rows("select completion_key from batch_requests where outcome = 'truncated'")
+        return {row[0] for row in rows}
 
     def taken(self, keys: Iterable[str]) -> set[str]:
         """Return which of *keys* need no asking: answered, or in a batch that is open."""
@@ -218,17 +273,29 @@ class BatchBook:
             return connection.execute(sql, values).fetchall()
 
     def _commit(
-        self, batches: Sequence[StoredBatch], requests: Sequence[Mapping[str, Any]]
+        self,
+        batches: Sequence[StoredBatch],
+        requests: Sequence[Row],
+        *,
+        released: Sequence[str] = (),
+        spending: Row | None = None,
     ) -> None:
         with connected(self.database) as connection:
             connection.execute("begin")
             for table, rows in (
                 ("batches", list(map(asdict, batches))),
                 ("batch_requests", requests),
+                ("spending", [spending] if spending else []),
             ):
                 columns, key = TABLES[table]
                 names = tuple(name.strip() for name in key.split(","))
                 insert(connection, table, columns, rows, mode="or replace", key=names)
+            if released:
+                connection.execute(
+                    "update batch_requests set held = null where batch_id = $id"
+                    " and completion_key in (select unnest($keys))",
+                    {"id": batches[0].batch_id, "keys": list(released)},
+                )
             row = connection.execute(
                 "update meta set flush_seq = flush_seq + 1 returning flush_seq"
             ).fetchone()

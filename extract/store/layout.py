@@ -160,6 +160,7 @@ BATCHES: Columns = {
     "answered": "INTEGER",
     "failures": "INTEGER",
     "not_asked": "INTEGER",
+    "budget": "DOUBLE",
     "words": "VARCHAR",
     "tool_version": "VARCHAR",
     "created_at": "TIMESTAMP",
@@ -172,6 +173,7 @@ BATCH_REQUESTS: Columns = {
     "completion_key": "VARCHAR",
     "paper_ids": "VARCHAR[]",
     "outcome": "VARCHAR",
+    "held": "DOUBLE",
 }
 MENTIONS: Columns = {
     "extraction_id": "VARCHAR",

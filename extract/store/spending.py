@@ -2,7 +2,8 @@
 
 A run with a budget keeps a row in `spending` that is never less than what it has spent, written
 before its calls. A run without one has its price in `runs`, once it has ended, and in its
-completions before that.
+completions before that. What batches may cost is held with their requests, until it is settled by
+the row in `spending` of the run that fetched them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from runs r
 full join spending s using (run_id)
 left join stored c on c.run_id = coalesce(r.run_id, s.run_id)
 """
+# In whole billionths, rounded up: a sum of floats may fall short.
+_HELD = "select sum(ceil(held * 1e9)::hugeint) from batch_requests where held is not null"
 _PAST = """
 select
     list_sum([len(said) for said in json_extract_string(request, '$.messages[*].content')]),
@@ -47,10 +50,14 @@ limit $sample
 
 @dataclass(frozen=True)
 class SpentBefore:
-    """What the runs of a database cost at most; `unpriced` are those whose price is unknown."""
+    """What the runs of a database cost at most; `unpriced` are those whose price is unknown.
+
+    `held` is the part of it that is held for batches, which may cost less.
+    """
 
     at_most: Decimal = Decimal(0)
     unpriced: int = 0
+    held: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,16 @@ def spent_before(database: Path) -> SpentBefore:
     """Return what all runs on *database* cost so far; nothing where there is none."""
     if not _has(database, "spending", "runs", "completions"):
         return SpentBefore()
+    has_batches = _has(database, "batch_requests")  # not in a file of an older version
     with connected(database, read_only=True) as connection:
         rows = connection.execute(_SPENT).fetchall()
+        billionths = connection.execute(_HELD).fetchone() if has_batches else None
+    held = Decimal(int(billionths[0] or 0) if billionths else 0) / 10**9
+    spent = sum((Decimal(repr(row[0])) for row in rows if row[0] is not None), Decimal(0))
     return SpentBefore(
-        at_most=sum((Decimal(repr(row[0])) for row in rows if row[0] is not None), Decimal(0)),
+        at_most=spent + held,
         unpriced=sum(row[0] is None and row[1] for row in rows),
+        held=held,
     )
 
 
@@ -87,12 +99,12 @@ def past_papers(database: Path, asked: Mapping[str, str]) -> list[PastPaper]:
 
 
 def spending_row(
-    run_id: str, budget: Decimal, at_most: Decimal, price: Decimal, *, is_settled: bool
+    run_id: str, budget: Decimal | None, at_most: Decimal, price: Decimal, *, is_settled: bool
 ) -> dict[str, Any]:
     """Return the row of a run; what it can have spent is rounded up where a column is too short."""
     return {
         "run_id": run_id,
-        "budget": float(budget),
+        "budget": None if budget is None else float(budget),
         "at_most": rounded_up(at_most),
         "price": float(price),
         "is_settled": is_settled,
