@@ -138,8 +138,17 @@ def _from_files(path: Path, task: Task) -> FactSet:
             else:
                 _add_paper(papers, task, place, entry)
     if not papers:
-        raise InputError(f"{path}: holds no facts", hint=_FORMS)
+        raise InputError(f"{path}: holds no facts", hint=_inside(path) or _FORMS)
     return papers
+
+
+def _inside(path: Path) -> str:
+    """Name the folders of recordings in a folder that has none itself, as tests keep them."""
+    folders = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
+    recorded = [str(folder) for folder in folders if is_recorded(folder)]
+    return (
+        f"Name one of the folders of recordings in it: {', '.join(recorded)}." if recorded else ""
+    )
 
 
 def _entries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

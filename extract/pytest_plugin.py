@@ -16,6 +16,7 @@ nothing is imported here that is not imported already.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from extract.cassettes.modes import Mode
     from extract.cassettes.testing import Recordings
+    from extract.errors import PaperfactsError
 
 FIXTURE = "paperfacts"
 
@@ -37,6 +39,9 @@ class Ledger:
         """The tests that use a folder, those that were deselected too."""
         self.passed: set[str] = set()
         self.played: dict[str, set[str]] = {}
+        self.homes: dict[str, str] = {}
+        """Folders of folders of recordings, and the folder of tests that each belongs to."""
+        self.asked: set[str] = set()
         self.written: list[str] = []
         self.stale: list[str] = []
         self.removed = 0
@@ -47,6 +52,8 @@ class Ledger:
             "users": {folder: sorted(tests) for folder, tests in self.users.items()},
             "passed": sorted(self.passed),
             "played": {folder: sorted(keys) for folder, keys in self.played.items()},
+            "homes": self.homes,
+            "asked": sorted(self.asked),
             "written": self.written,
         }
 
@@ -56,12 +63,26 @@ class Ledger:
             self.users.setdefault(folder, set()).update(tests)
         for folder, keys in data["played"].items():
             self.played.setdefault(folder, set()).update(keys)
+        self.homes.update(data["homes"])
+        self.asked.update(data["asked"])
         self.passed.update(data["passed"])
         self.written += data["written"]
 
     def complete(self) -> list[str]:
         """Return the folders whose tests all ran and passed."""
         return sorted(folder for folder, tests in self.users.items() if tests <= self.passed)
+
+    def left_behind(self) -> list[str]:
+        """Return the folders of recordings whose test file is gone."""
+        return [
+            str(folder)
+            for place, home in sorted(self.homes.items())
+            if Path(place).is_relative_to(home) and Path(place).is_dir()
+            for folder in sorted(Path(place).iterdir())
+            if str(folder) not in self.users
+            and any(folder.glob("k[0-9]*-*.json"))
+            and not Path(home, f"{folder.name}.py").exists()
+        ]
 
 
 LEDGER = pytest.StashKey[Ledger]()
@@ -106,7 +127,8 @@ def paperfacts_fixture(request: pytest.FixtureRequest) -> Iterator[Recordings]:
     from extract.errors import PaperfactsError
 
     config, path = request.config, request.path
-    where = f"{_shown(path, config)}::{request.node.originalname}"
+    classes = [node.name for node in request.node.listchain() if isinstance(node, pytest.Class)]
+    where = shlex.quote("::".join([_shown(path, config), *classes, request.node.originalname]))
 
     class ForPytest(Recordings):
         """Says our errors without a traceback: they are about the project, not its code."""
@@ -116,7 +138,15 @@ def paperfacts_fixture(request: pytest.FixtureRequest) -> Iterator[Recordings]:
             try:
                 return super().extract(*arguments, **options)
             except PaperfactsError as error:
-                words = f"{type(error).__name__}: {error}\n{error.hint}".rstrip()
+                words = _told(error)
+            pytest.fail(words, pytrace=False)
+
+        def assert_same(self, *arguments: Any, **options: Any) -> None:
+            __tracebackhide__ = True
+            try:
+                return super().assert_same(*arguments, **options)
+            except PaperfactsError as error:
+                words = _told(error)
             pytest.fail(words, pytrace=False)
 
     folder = _folder(path, config)
@@ -124,7 +154,7 @@ def paperfacts_fixture(request: pytest.FixtureRequest) -> Iterator[Recordings]:
     recordings = ForPytest(
         folder=folder,
         here=path.parent,
-        name=_file_name(request.node.name),
+        name=_file_name(".".join([*classes, request.node.name])),
         mode=_mode(config),
         is_updating=config.getoption("--paperfacts-update"),
         defaults=Defaults(
@@ -138,16 +168,19 @@ def paperfacts_fixture(request: pytest.FixtureRequest) -> Iterator[Recordings]:
         played=ledger.played.setdefault(str(folder), set()),
     )
     yield recordings
+    ledger.asked.update(recordings.asked)
     ledger.written += [_shown(each, config) for each in recordings.written]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note which tests use recordings, before any of them is deselected."""
-    users = config.stash[LEDGER].users
+    ledger = config.stash[LEDGER]
     for item in items:
         if FIXTURE in getattr(item, "fixturenames", ()):
-            users.setdefault(str(_folder(item.path, config)), set()).add(item.nodeid)
+            folder = _folder(item.path, config)
+            ledger.users.setdefault(str(folder), set()).add(item.nodeid)
+            ledger.homes[str(folder.parent)] = str(item.path.parent)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,21 +210,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     if not ledger.users or _is_selection(config):
         return
-    from extract.cassettes import Cassettes, stale_lines
+    from extract.errors import PaperfactsError
 
-    for folder in ledger.complete():
-        cassettes = Cassettes(Path(folder))
-        cassettes.played = ledger.played.get(folder, set())
-        keys = cassettes.unplayed()
-        if not keys:
-            continue
-        if _mode(config) == "replay":
-            ledger.stale += stale_lines(cassettes, keys)
-        else:
-            cassettes.remove(keys)
-            ledger.removed += len(keys)
+    folders = ledger.complete()
+    if folders and session.exitstatus == pytest.ExitCode.OK:
+        folders += ledger.left_behind()
+    for folder in folders:
+        try:
+            _look_for_stale(folder, ledger, _mode(config))
+        except PaperfactsError as error:
+            ledger.stale.append(f"  {_told(error)}")
     if ledger.stale and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _look_for_stale(folder: str, ledger: Ledger, mode: Mode) -> None:
+    """Note what no test played in a folder; delete it where recordings are made."""
+    from extract.cassettes import Cassettes, stale_lines
+
+    cassettes = Cassettes(Path(folder))
+    cassettes.played = ledger.played.get(folder, set())
+    keys = cassettes.unplayed()
+    if keys and mode == "replay":
+        ledger.stale += stale_lines(cassettes, keys)
+    elif keys:
+        cassettes.remove(keys)
+        ledger.removed += len(keys)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -204,10 +248,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(
             "No test plays them any more. Delete the files, or run: pytest --paperfacts-record"
         )
+    if ledger.asked:
+        asked = _counted(len(ledger.asked), "question")
+        terminalreporter.line(f"paperfacts: {asked} asked and recorded")
     for path in sorted(set(ledger.written)):
         terminalreporter.line(f"paperfacts: expected facts written to {path}")
     if ledger.removed:
-        terminalreporter.line(f"paperfacts: {ledger.removed} recordings that nothing plays removed")
+        removed = _counted(ledger.removed, "recording")
+        terminalreporter.line(f"paperfacts: {removed} that nothing plays removed")
+
+
+def _counted(count: int, things: str) -> str:
+    return f"{count} {things}" if count == 1 else f"{count} {things}s"
+
+
+def _told(error: PaperfactsError) -> str:
+    """Return an error of ours in words: what, where, what now."""
+    return f"{type(error).__name__}: {error}\n{error.hint}".rstrip()
 
 
 def _mode(config: pytest.Config) -> Mode:

@@ -14,9 +14,13 @@ import duckdb
 import pytest
 
 from extract.cassettes import CassetteMissing, Cassettes, default_mode, mode_of
+from extract.cassettes.cassette import loads
+from extract.cassettes.expected import write_expected
 from extract.cassettes.extracting import Extracted, extract_papers
+from extract.compare import compare
 from extract.completion import Failure
 from extract.errors import InputError, ModelError
+from extract.factsets import read_sides
 from extract.models import find_model
 from extract.papers import Paper
 from extract.pipeline import RunOptions, run
@@ -284,7 +288,11 @@ INGREDIENTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "seed": (
         {"sampling": Sampling(temperature=0.0, max_tokens=4096, seed=3)},
-        "sampling seed: None -> 3",
+        "sampling seed: none -> 3",
+    ),
+    "a setting of some servers": (
+        {"sampling": Sampling(max_tokens=4096, extra=(("dry_base", 1.75),))},
+        "sampling dry_base: none -> 1.75",
     ),
 }
 
@@ -296,7 +304,7 @@ def test_each_part_of_a_question_is_named_where_it_differs(tapes: Path, what: st
     with pytest.raises(CassetteMissing, match=words) as caught:
         replay(tapes, model=stub_model(**changes))
 
-    assert "and no answer is recorded about 1 more papers" in str(caught.value)
+    assert "and no answer is recorded about 1 more paper" in str(caught.value)
 
 
 def with_text(title: str = NET.title, abstract: str = NET.abstract, name: str = "one") -> Paper:
@@ -341,6 +349,54 @@ def test_a_text_like_no_other_has_no_nearest_recording(tapes: Path) -> None:
     paper = Paper("x", "Über Käse", "Der Käse reift im Keller, zwölf Monate lang und länger.")
     with pytest.raises(CassetteMissing, match="none of the 2 recordings in .* is like it"):
         replay(tapes, [paper])
+
+
+def test_an_empty_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    """There is nothing to be like."""
+    with pytest.raises(CassetteMissing, match="nothing is recorded in "):
+        replay(tmp_path / "none")
+
+
+def test_an_answer_in_the_folder_beside_is_found(tapes: Path) -> None:
+    """A test file that is renamed leaves its recordings behind."""
+    with pytest.raises(CassetteMissing, match=f"it is recorded in .*{tapes.name}/k1-"):
+        replay(tapes.parent / "beside")
+
+
+def test_a_server_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+    """The cause is told, and not where in this library the error was raised."""
+    with pytest.raises(ModelError, match="Connect") as caught:
+        extract_papers([NET], stub_model(), session(tmp_path, "record", stub_model()))
+
+    assert "event loop" not in str(caught.value)
+
+
+LATEX = Paper("tex", r"The \alpha Net", r"It is $\sim$13x  faster.  It needs 4~GB.")
+
+
+def test_a_text_that_its_sentences_do_not_make_up_again_is_kept(tmp_path: Path) -> None:
+    """A model is shown no LaTeX commands; what stands where is said of the text as it was."""
+    extracted = record(tmp_path / "tapes", [LATEX, NET])
+    abstracts = {c.paper.id: c.paper.abstract for c in Cassettes(tmp_path / "tapes").readable()}
+    assert {"tex": LATEX.abstract, "one": None} == abstracts
+
+    write_expected(tmp_path / "expected.json", extracted)
+    sides = read_sides(str(tmp_path / "tapes"), str(tmp_path / "expected.json"), load_task())
+    comparison = compare(*sides, load_task())
+    assert comparison.is_same
+    assert comparison.total.same
+
+
+def test_a_token_is_a_line_of_a_recording(tmp_path: Path) -> None:
+    """Hundreds of them, each with others that it might have been, are read as a column."""
+    record(tmp_path, [NET])
+    [cassette] = Cassettes(tmp_path).readable()
+    tokens = [["a" * 60, -0.5, {"b" * 60: -1.0}], ["c", -0.1, {}]]
+    outcome = cassette.outcome.model_copy(update={"token_logprobs": tokens})
+    text = cassette.model_copy(update={"outcome": outcome}).dumps()
+
+    assert all(json.dumps(token) in text for token in tokens)
+    assert tokens == loads(text).outcome.token_logprobs
 
 
 def test_what_only_the_library_changes_is_said_to_be_its_doing(

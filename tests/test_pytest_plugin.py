@@ -210,8 +210,10 @@ def test_a_corrupted_recording_is_named(project: Project) -> None:
     path.write_bytes(path.read_bytes()[:200])
     said = project.said(project.run())
 
-    assert f"CassetteDamaged: {path} is damaged: it is not JSON" in said
-    assert "git checkout" in said
+    file = path.relative_to(project.pytester.path)
+    assert f"CassetteDamaged: {file} is damaged: it is not JSON" in said
+    assert f"git checkout -- {file}" in said
+    assert "Record it with: pytest --paperfacts-record tests/test_trials.py::test_inline" in said
 
 
 def test_changed_facts_are_shown_one_by_one(project: Project) -> None:
@@ -299,6 +301,73 @@ def test_refreshing_asks_everything_once_more(project: Project) -> None:
         project.run("--paperfacts-refresh", "-o", url).assert_outcomes(passed=3)
 
         assert 7 == len(server.calls)
+
+
+def test_a_broken_expected_file_is_told_without_a_traceback(project: Project) -> None:
+    """What is wrong with it and what to do, as for recordings."""
+    file = "fixtures/test_trials/test_inline.json"
+    for old, new, words in (
+        ('"papers": [', '"papers": [,', "is not JSON"),
+        ('"samples": [', '"samples": [7,', "paper one: samples is no list of rows"),
+    ):
+        text = (project.tests / file).read_text("utf-8")
+        project.edit(file, old, new)
+        said = project.said(project.run("-k", "inline"))
+        (project.tests / file).write_text(text, "utf-8")
+
+        assert f"InputError: tests/{file}" in said
+        assert words in said
+        assert "make it anew with: pytest --paperfacts-update" in said
+        assert "Traceback" not in said
+        assert "def read_expected" not in said
+
+
+CLASSES = """
+
+class TestOne:
+    def test_it(self, paperfacts):
+        paperfacts.assert_same(paperfacts.extract(PAPERS))
+
+
+class TestTwo:
+    def test_it(self, paperfacts):
+        paperfacts.assert_same(paperfacts.extract([]))
+"""
+
+
+def test_tests_of_two_classes_keep_their_facts_apart(project: Project) -> None:
+    """They may have the same name, and the command names the class."""
+    path = project.tests / "test_trials.py"
+    path.write_text(path.read_text("utf-8") + CLASSES, "utf-8")
+    said = project.said(project.run("-k", "test_it"))
+    assert "pytest --paperfacts-update tests/test_trials.py::TestOne::test_it" in said
+
+    project.run("--paperfacts-update", "tests/test_trials.py::TestOne::test_it")
+    project.run("--paperfacts-update", "-k", "test_it").assert_outcomes(passed=2, deselected=3)
+    project.run().assert_outcomes(passed=5)
+
+
+def test_what_was_asked_is_counted(empty: Project) -> None:
+    """Once for each question, and nothing is said where nothing was asked."""
+    assert "paperfacts: 7 questions asked and recorded" in empty.said(empty.record())
+    assert "asked and recorded" not in empty.said(empty.record())
+
+
+def test_a_renamed_test_file_is_told_where_its_recordings_are(project: Project) -> None:
+    """They lie in the folder of the old name, and are stale once the new one has its own."""
+    (project.tests / "test_trials.py").rename(project.tests / "test_studies.py")
+    said = project.said(project.run("-k", "inline"))
+    assert "nothing is recorded in tests/fixtures/test_studies" in said
+    assert "it is recorded in tests/fixtures/test_trials/k1-" in said
+
+    shutil.copytree(project.folder, project.tests / "fixtures" / "test_studies")
+    result = project.run()
+    result.assert_outcomes(passed=3)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    assert "tests/fixtures/test_trials/k1-" in project.said(result)
+    assert "7 recordings that nothing plays removed" in project.said(project.record())
+    assert {} == project.cassettes()
+    assert 0 == project.run().ret
 
 
 def test_a_task_that_is_not_there_is_told_without_a_traceback(project: Project) -> None:

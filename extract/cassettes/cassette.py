@@ -26,10 +26,15 @@ from extract.todo import Todo
 FORMAT = 1
 LINE_CHARS = 100
 MAX_BYTES = 16_000_000
+_A_LINE_EACH = frozenset({"token_logprobs"})
 
 
 class NotACassette(ValueError):
-    """The text is no cassette of this format; the message says why."""
+    """The text is no cassette of this format; the message says why, `hint` what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class _Part(BaseModel):
@@ -44,10 +49,15 @@ class Sentence(_Part):
 
 
 class PaperPart(_Part):
-    """The paper that was asked about. Without text it has no title."""
+    """The paper that was asked about. Without text it has no title.
+
+    The abstract is kept where its sentences, as they are shown to a model, do not make it up
+    again: where it has LaTeX commands, or more than a space between two sentences.
+    """
 
     id: str
     title: str | None = None
+    abstract: str | None = None
 
 
 class RequestPart(_Part):
@@ -136,23 +146,30 @@ def loads(text: str) -> Cassette:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
+        if text.startswith("<<<<<<<") or "\n<<<<<<<" in text:
+            raise NotACassette(
+                "it has the marks of a merge conflict",
+                hint="Take it whole from one of the branches, or delete it and record it again.",
+            ) from None
         raise NotACassette(f"it is not JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("format"), int):
         raise NotACassette("it is JSON, and not a recording of paperfacts")
     if document["format"] != FORMAT:
         raise NotACassette(
-            f"it has format {document['format']}, and this version of paperfacts reads {FORMAT}"
+            f"it has format {document['format']}, and this version of paperfacts reads {FORMAT}",
+            hint="Install the version that recorded it, or delete it and record it again.",
         )
-    check = document.pop("check", None)
+    if document.pop("check", None) != _check(document):
+        raise NotACassette("it was changed after it was recorded: its check does not fit")
     try:
-        cassette = Cassette.model_validate(document)
+        return Cassette.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise NotACassette(f"{where}: {first['msg']}") from None
-    if check != _check(document):
-        raise NotACassette("it was changed after it was recorded: its check does not fit")
-    return cassette
+        raise NotACassette(
+            f"another version of paperfacts recorded it: {where}: {first['msg']}",
+            hint="Install the version that recorded it, or delete it and record it again.",
+        ) from None
 
 
 def cassette_of(
@@ -163,15 +180,21 @@ def cassette_of(
     secrets: Sequence[str] = (),
 ) -> Cassette:
     """Return the recording of *outcome*; none of *secrets* is in it, wherever it was said."""
-    title = todo.paper.title if with_text else None
     made = Cassette(
         key=todo.key,
-        paper=PaperPart(id=todo.paper.paper_id, title=title),
+        paper=_paper_part(todo) if with_text else PaperPart(id=todo.paper.paper_id),
         request=request_part(todo, with_text=with_text),
         outcome=_outcome_part(outcome, with_text),
     )
     document = made.model_dump(mode="python")
     return Cassette.model_validate(_without(document, [s for s in secrets if s]))
+
+
+def _paper_part(todo: Todo) -> PaperPart:
+    paper = todo.paper
+    joined = " ".join(sentence.text for sentence in todo.shown.sentences[1:])
+    abstract = None if paper.abstract == joined else paper.abstract
+    return PaperPart(id=paper.paper_id, title=paper.title, abstract=abstract)
 
 
 def request_part(todo: Todo, *, with_text: bool = True) -> RequestPart:
@@ -272,11 +295,20 @@ def _pretty(value: Any, depth: int = 0) -> str:
     compact = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or len(compact) <= LINE_CHARS:
         return compact
-    pad = " " * (depth + 1)
-    if isinstance(value, dict):
-        lines = [f"{json.dumps(k)}: {_pretty(v, depth + 1)}" for k, v in value.items()]
-    else:
-        lines = [_pretty(each, depth + 1) for each in value]
-    inside = f",\n{pad}".join(lines)
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return f"{opening}\n{pad}{inside}\n{' ' * depth}{closing}"
+    if isinstance(value, list):
+        return _opened("[]", [_pretty(each, depth + 1) for each in value], depth)
+    lines = [
+        f"{json.dumps(k)}: {_tokens(v, depth + 1) if k in _A_LINE_EACH else _pretty(v, depth + 1)}"
+        for k, v in value.items()
+    ]
+    return _opened("{}", lines, depth)
+
+
+def _tokens(value: Any, depth: int) -> str:
+    """Return a list with an entry a line, however long: hundreds of tokens, each with others."""
+    return _opened("[]", [json.dumps(each, ensure_ascii=False) for each in value], depth)
+
+
+def _opened(brackets: str, lines: Sequence[str], depth: int) -> str:
+    inside = f",\n{' ' * (depth + 1)}".join(lines)
+    return f"{brackets[0]}\n{' ' * (depth + 1)}{inside}\n{' ' * depth}{brackets[1]}"

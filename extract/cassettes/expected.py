@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from extract.cassettes.extracting import Extracted
-from extract.cassettes.folder import write_file
+from extract.cassettes.folder import shown_path, write_file
 from extract.compare import Comparison, compare
 from extract.differences import as_text
 from extract.errors import InputError
 from extract.task import Task
 
 MOST = 60
-_AGAIN = "Make it with: pytest --paperfacts-update"
+_AGAIN = "Take it back from version control, or make it anew with: pytest --paperfacts-update"
+_NO_LISTS = frozenset({"id", "title", "failed", "ungrounded"})
 
 Paper = dict[str, Any]
 
@@ -37,13 +38,24 @@ def read_expected(path: Path) -> list[Paper]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}", hint=_AGAIN) from None
+        raise InputError(f"{shown_path(path)} is not JSON: {error}", hint=_AGAIN) from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint=_AGAIN) from None
+        words = f"{shown_path(path)} cannot be read: {error.strerror}"
+        raise InputError(words, hint=_AGAIN) from None
     papers = document.get("papers") if isinstance(document, dict) else None
     if not isinstance(papers, list) or not all(isinstance(p, dict) and "id" in p for p in papers):
-        raise InputError(f"{path} holds no list of papers with their ids", hint=_AGAIN)
+        words = f"{shown_path(path)} holds no list of papers with their ids"
+        raise InputError(words, hint=_AGAIN)
+    for paper in papers:
+        for name in paper.keys() - _NO_LISTS:
+            if not _is_rows(paper[name]):
+                words = f"{shown_path(path)}, paper {paper['id']}: {name} is no list of rows"
+                raise InputError(words, hint=_AGAIN)
     return papers
+
+
+def _is_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def write_expected(path: Path, extracted: Extracted) -> None:

@@ -137,11 +137,18 @@ async def _asked(
     return outcomes
 
 
-def _in_a_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* to its end, in a thread of its own where this one has a loop already."""
+def _has_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        return False
+    return True
+
+
+def _in_a_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run *work* to its end, in a thread of its own where this one has a loop already."""
+    # Not run where the error is handled: it would be the cause of every other error.
+    if not _has_loop():
         return asyncio.run(work())
     results: list[T] = []
     errors: list[BaseException] = []

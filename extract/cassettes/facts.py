@@ -55,7 +55,10 @@ def recorded_facts(
         if (facts := _facts(cassette, task, texts, cassettes.place(key))) is not None:
             papers[paper_id] = facts
     if not papers:
-        raise InputError(f"{path} has no recorded answers of the task {task.name} that fit")
+        raise InputError(
+            f"{path} has no recorded answers of the task {task.name} that fit",
+            hint=_what_is_there(cassettes),
+        )
     return papers
 
 
@@ -69,6 +72,17 @@ def is_recorded(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(_OPENING)) == _OPENING
+
+
+def _what_is_there(cassettes: Cassettes) -> str:
+    """Say what a place has recordings of, so that a name can be picked."""
+    asked = [cassette.request for cassette in cassettes.readable()]
+    has = sorted({f"task {a.task}, model {a.model}, prompt {a.prompt_version}" for a in asked})
+    return (
+        f"It has: {'; '.join(has)}. A task of your own is named with --task FOLDER."
+        if has
+        else "None of its files is a recording that can be read."
+    )
 
 
 def _is_wanted(cassette: Cassette, task: Task, wanted: Mapping[str, str]) -> bool:
@@ -90,10 +104,15 @@ def _facts(cassette: Cassette, task: Task, texts: Texts, place: str) -> dict[str
     try:
         outcome = played(cassette, todo, recipe)
     except NoLongerValid as error:
+        hint = "It was asked under another schema, or the library checks otherwise by now."
+        if todo.paper is not texts.get(todo.paper.paper_id):
+            hint = (
+                "If the paper has LaTeX, which no model is shown: name the feed that was recorded"
+                f" with --feed. Else: {hint[0].lower()}{hint[1:]}"
+            )
         raise InputError(
             f"{place}: the recorded answer is none any more: {error}",
-            hint="It was asked under another schema, or the library checks otherwise by now."
-            " Record it anew.",
+            hint=f"{hint} Record it anew.",
         ) from None
     if isinstance(outcome, Failure):
         return None
@@ -107,8 +126,9 @@ def _todo(cassette: Cassette, recipe: Recipe, texts: Texts, place: str) -> Todo:
     paper_id, sentences = cassette.paper.id, cassette.request.sentences
     candidates = [texts[paper_id]] if paper_id in texts else []
     if cassette.has_text:
-        title, *rest = map(str, sentences)
-        candidates.append(Paper(paper_id, title, " ".join(rest)))
+        shown_title, *rest = map(str, sentences)
+        title, abstract = cassette.paper.title, cassette.paper.abstract
+        candidates.append(Paper(paper_id, title or shown_title, abstract or " ".join(rest)))
     for paper in candidates:
         todo = prepare(paper, recipe)
         if request_part(todo, with_text=cassette.has_text).sentences == sentences:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,7 +36,8 @@ class Place:
     text: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line}" if self.line else str(self.path)
+        path = shown_path(self.path)
+        return f"{path}, line {self.line}" if self.line else path
 
     def read(self) -> Cassette:
         """Read the cassette; raise `CassetteDamaged` with what to do about it."""
@@ -44,10 +46,12 @@ class Place:
             if self.text is None and cassette.key != self.path.stem:
                 raise NotACassette(f"it is the recording {cassette.key}: the file was renamed")
         except NotACassette as error:
+            file = shlex.quote(shown_path(self.path))
             raise CassetteDamaged(
                 f"{self} is damaged: {error}",
-                hint="Take it back from version control (git checkout -- FILE),"
-                " or delete it and record it again.",
+                hint=error.hint
+                or f"Take it back from version control (git checkout -- {file}),"
+                f" or delete {'the line' if self.line else 'it'} and record it again.",
             ) from None
         return cassette
 
@@ -99,7 +103,9 @@ class Cassettes:
         files = {place.path for key in keys if (place := self._places.pop(key)).line}
         for key in keys:
             if not self.is_file:
-                (self.path / f"{key}.json").unlink(missing_ok=True)
+                file = self.path / f"{key}.json"
+                with _writing(file):
+                    file.unlink(missing_ok=True)
         for path in files:
             self._rewrite(path)
 
@@ -108,6 +114,25 @@ class Cassettes:
         for place in list(self._places.values()):
             with suppress(CassetteDamaged):
                 yield place.read()
+
+    def problems(self) -> list[str]:
+        """Say which files here are recordings that cannot be played, and why."""
+        found = []
+        for place in list(self._places.values()):
+            try:
+                place.read()
+            except CassetteDamaged as error:
+                found.append(str(error))
+        return found + [
+            f"{shown_path(file)} is a recording and has another name: only {key}.json is played"
+            for file, key in _misnamed(self.path)
+        ]
+
+    def elsewhere(self, key: str) -> Path | None:
+        """Return the file of *key* in a folder beside this one, None where there is none."""
+        if self.is_file or not self.path.parent.is_dir():
+            return None
+        return next(iter(sorted(self.path.parent.glob(f"*/{key}.json"))), None)
 
     def close(self) -> None:
         """Bring a JSONL file into the order of its keys, each key once."""
@@ -144,20 +169,31 @@ def _places(path: Path) -> Iterator[tuple[str, Place]]:
             yield file.stem, Place(file)
 
 
+def _misnamed(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the recordings of a folder whose names are no keys, and so are never played."""
+    if not path.is_dir():
+        return
+    for file in sorted(path.glob("*.json")):
+        if not _KEY.fullmatch(file.stem):
+            with suppress(NotACassette):
+                yield file, loads(_read(file)).key
+
+
 def _lines(path: Path) -> Iterator[tuple[str, Place]]:
     """Yield the recordings of a JSONL file; every line must be one."""
     try:
         text = _read(path)
     except NotACassette as error:
-        raise CassetteDamaged(f"{path} is damaged: {error}") from None
+        raise CassetteDamaged(f"{shown_path(path)} is damaged: {error}") from None
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         found = re.match(r'\{"format": ?\d+, ?"key": ?"([^"]*)"', line)
         if not found:
             raise CassetteDamaged(
-                f"{path}, line {number} is damaged: it does not begin like a recording",
-                hint="Take the file back from version control (git checkout -- FILE),"
+                f"{shown_path(path)}, line {number} is damaged: it does not begin like a recording",
+                hint="Take the file back from version control"
+                f" (git checkout -- {shlex.quote(shown_path(path))}),"
                 " or delete the line and record it again.",
             )
         yield found[1], Place(path, number, line)
@@ -176,6 +212,14 @@ def _read(path: Path) -> str:
         raise NotACassette(f"it is not UTF-8 at byte {error.start}") from None
     except OSError as error:
         raise NotACassette(f"it cannot be read: {error.strerror}") from None
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as people type it: from where they are, if it lies there."""
+    with suppress(OSError):  # where they are may be gone
+        if path.is_relative_to(here := Path.cwd()):
+            return str(path.relative_to(here))
+    return str(path)
 
 
 def write_file(path: Path, text: str) -> None:
@@ -208,6 +252,6 @@ class _writing:  # noqa: N801  # reads as a verb
 
 def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"the recording {path} cannot be written: {error.strerror}",
+        f"the recording {shown_path(path)} cannot be written: {error.strerror}",
         hint="Name a folder that may be written, with room on its disk.",
     )

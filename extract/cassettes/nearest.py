@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from typing import Any
 
 from extract.cassettes.cassette import Cassette, PaperPart, RequestPart, Sentence, without_text
 
@@ -46,12 +47,13 @@ def differences(recorded: RequestPart, asked: RequestPart) -> Iterator[str]:
         before, after = getattr(recorded, name), getattr(asked, name)
         if before != after:
             count += 1
-            yield f"{name.replace('_', ' ')}: {before or 'none'} -> {after or 'none'}"
-    for name in sorted(recorded.sampling.keys() | asked.sampling.keys()):
-        before, after = recorded.sampling.get(name), asked.sampling.get(name)
+            yield f"{_called(name)}: {before or 'none'} -> {after or 'none'}"
+    ours, theirs = _settings(recorded), _settings(asked)
+    for name in sorted(ours.keys() | theirs.keys()):
+        before, after = ours.get(name), theirs.get(name)
         if before != after:
             count += 1
-            yield f"sampling {name}: {_cut(str(before))} -> {_cut(str(after))}"
+            yield f"sampling {name}: {_setting(before)} -> {_setting(after)}"
     texts = list(_text_differences(recorded.sentences, asked.sentences))
     yield from texts[:MOST]
     if len(texts) > MOST:
@@ -64,6 +66,22 @@ def differences(recorded: RequestPart, asked: RequestPart) -> Iterator[str]:
         f"{' and '.join(unnamed) or 'the way a key is made'}, which this version of paperfacts"
         " makes in another way"
     )
+
+
+def _called(part: str) -> str:
+    """Return what a part of a request is called, and what makes it another one."""
+    words = part.replace("_", " ")
+    return f"{words} (its schema)" if part == "task_version" else words
+
+
+def _settings(request: RequestPart) -> dict[str, Any]:
+    """Return the sampling settings by name, those that only some servers know too."""
+    plain = {name: value for name, value in request.sampling.items() if name != "extra"}
+    return plain | {str(name): value for name, value in request.sampling.get("extra") or ()}
+
+
+def _setting(value: Any) -> str:
+    return "none" if value is None else _cut(str(value))
 
 
 def _differs(name: str, recorded: RequestPart, asked: RequestPart) -> bool:

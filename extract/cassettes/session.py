@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from extract.cassettes.cassette import Cassette, PaperPart, cassette_of, request_part
-from extract.cassettes.errors import CassetteMissing, CassettesStale
-from extract.cassettes.folder import Cassettes
+from extract.cassettes.errors import CassetteDamaged, CassetteMissing, CassettesStale
+from extract.cassettes.folder import Cassettes, shown_path
 from extract.cassettes.modes import Mode
 from extract.cassettes.nearest import nearest
 from extract.cassettes.playing import NoLongerValid, played
@@ -88,7 +88,7 @@ class CassetteSession:
 
     def play(self, todo: Todo) -> Completion | Failure:
         """Return the recorded outcome; `CassetteMissing` where there is none."""
-        cassette = self.cassettes.get(todo.key)
+        cassette = self._read(todo.key)
         if cassette is None:
             raise self.missing(todo)
         self.cassettes.played.add(todo.key)
@@ -113,11 +113,25 @@ class CassetteSession:
             lines.append(f"  nearest: {self.cassettes.place(cassette.key)}, about {cassette.about}")
             lines += [f"  differs in {words}" for words in differing]
         else:
-            count = len(self.cassettes)
-            lines.append(f"  none of the {count} recordings in {self.cassettes.path} is like it")
+            lines.append(f"  {self._nothing_near()}")
+        lines += [f"  {problem}" for problem in self.cassettes.problems()[:LISTED]]
+        if moved := self.cassettes.elsewhere(todo.key):
+            lines.append(
+                f"  it is recorded in {shown_path(moved)}: move it, if you renamed the test"
+            )
         if others:
-            lines.append(f"  and no answer is recorded about {others} more papers")
+            more = "paper" if others == 1 else "papers"
+            lines.append(f"  and no answer is recorded about {others} more {more}")
         return CassetteMissing("\n".join(lines), hint=_how(self.command))
+
+    def _nothing_near(self) -> str:
+        """Say that no recording is like the question."""
+        count, where = len(self.cassettes), shown_path(self.cassettes.path)
+        if not count:
+            return f"nothing is recorded in {where}"
+        if count == 1:
+            return f"the only recording in {where} is not like it"
+        return f"none of the {count} recordings in {where} is like it"
 
     def stale(self) -> CassettesStale | None:
         """Return the error of recordings that nothing played, None where all were."""
@@ -131,9 +145,17 @@ class CassetteSession:
             hint="Delete them, or let `paperfacts record` do so with --prune.",
         )
 
+    def _read(self, key: str) -> Cassette | None:
+        """Return the recording of *key*, None where there is none; say how to make it anew."""
+        try:
+            return self.cassettes.get(key)
+        except CassetteDamaged as error:
+            hint = f"{error.hint}\n{_how(self.command)}"
+            raise CassetteDamaged(str(error), hint=hint) from None
+
     def _kept(self, todo: Todo) -> Completion | Failure | None:
         """Return the recorded outcome, None where the question has to be asked."""
-        cassette = self.cassettes.get(todo.key)
+        cassette = self._read(todo.key)
         # What failed for a passing reason is worth another try, and no recording.
         if cassette is None or cassette.outcome.is_transient:
             return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from extract.cassettes.expected import difference, expected_of, read_expected, write_expected
 from extract.cassettes.extracting import Extracted, extract_papers
-from extract.cassettes.folder import Cassettes
+from extract.cassettes.folder import Cassettes, shown_path
 from extract.cassettes.modes import Mode
 from extract.cassettes.session import CassetteSession
 from extract.errors import InputError
@@ -39,7 +39,8 @@ class Recordings:
     """The recordings and expected facts of one test module, as one of its tests uses them.
 
     `folder` holds both; feeds and tasks are named relative to `here`. `written` lists the
-    expected files that were made or changed, `played` is shared by all tests of the folder.
+    expected files that were made or changed, `played` is shared by all tests of the folder;
+    `asked` are the keys of what a model was asked.
     """
 
     folder: Path
@@ -52,6 +53,11 @@ class Recordings:
     update_command: str = "pytest --paperfacts-update"
     written: list[Path] = field(default_factory=list)
     played: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Be short in a traceback."""
+        return f"<recordings in {shown_path(self.folder)}>"
 
     def extract(
         self,
@@ -85,7 +91,11 @@ class Recordings:
         else:
             papers = [_paper(each) for each in feed]
         kept = self.defaults.with_text if with_text is None else with_text
-        return extract_papers(papers, chosen, self._session(chosen, kept))
+        session = self._session(chosen, kept)
+        try:
+            return extract_papers(papers, chosen, session)
+        finally:
+            self.asked += session.asked
 
     def assert_same(self, extracted: Extracted, expected: str | None = None) -> None:
         """Compare facts with the expected file of this test, or the file called *expected*.
@@ -102,12 +112,12 @@ class Recordings:
             return
         if not path.exists():
             raise AssertionError(
-                f"there are no expected facts in {path}\n"
+                f"there are no expected facts in {shown_path(path)}\n"
                 f"Look at the facts, then keep them with: {self.update_command}"
             )
         if words := difference(read_expected(path), extracted):
             raise AssertionError(
-                f"the facts are not those of {path}\n{words}\n"
+                f"the facts are not those of {shown_path(path)}\n{words}\n"
                 f"If that is right, accept it with: {self.update_command}"
             )
 

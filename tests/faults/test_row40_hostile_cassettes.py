@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from extract.cassettes import CassetteDamaged, CassetteMissing, Cassettes
-from extract.cassettes.cassette import MAX_BYTES
+from extract.cassettes.cassette import MAX_BYTES, _check
 from extract.errors import InputError
 from tests.cassette_kit import NET, record, replay
 
@@ -30,6 +30,14 @@ def edited(text: str, **changes: object) -> bytes:
     return json.dumps(json.loads(text) | changes).encode()
 
 
+def checked(text: str, **changes: object) -> bytes:
+    """Return a recording with other values whose check fits, as another version may write it."""
+    document = json.loads(text) | changes
+    del document["check"]
+    return json.dumps(document | {"check": _check(document)}).encode()
+
+
+OTHER = "another version of paperfacts recorded it"
 DAMAGE: dict[str, tuple[Callable[[str], bytes], str]] = {
     "cut": (lambda t: t[:300].encode(), "it is not JSON: "),
     "empty": (lambda t: b"", "it is not JSON: "),
@@ -38,9 +46,14 @@ DAMAGE: dict[str, tuple[Callable[[str], bytes], str]] = {
         "it was changed after it was recorded",
     ),
     "another format": (lambda t: edited(t, format=7), "it has format 7, and this version"),
-    "a field too many": (lambda t: edited(t, headers={}), "headers: Extra inputs"),
-    "a part of another type": (lambda t: edited(t, key=3), "key: Input should be a valid string"),
-    "a part missing": (lambda t: edited(t, outcome={}), "outcome.status: Field required"),
+    "a field too many": (lambda t: checked(t, headers={}), f"{OTHER}: headers: Extra inputs"),
+    "a part of another type": (lambda t: checked(t, key=3), f"{OTHER}: key: Input should be a"),
+    "a part missing": (lambda t: checked(t, outcome={}), f"{OTHER}: outcome.status: Field"),
+    "a field too many by hand": (lambda t: edited(t, headers={}), "it was changed after it was"),
+    "a merge conflict": (
+        lambda t: b"<<<<<<< HEAD\n" + t.encode() + b"=======\n" + t.encode() + b">>>>>>> other\n",
+        "it has the marks of a merge conflict",
+    ),
     "no recording": (lambda t: b"[1, 2]", "it is JSON, and not a recording"),
     "not UTF-8": (lambda t: t.encode()[:40] + b"\xff\xfe", "it is not UTF-8 at byte 40"),
     "nested too deeply": (lambda t: b"[" * 200_000, "it is not JSON: "),
@@ -76,8 +89,9 @@ def test_a_damaged_recording_is_named_with_what_to_do(
         with pytest.raises(CassetteDamaged) as caught:
             act(path.parent, [NET])
 
-        assert f"{path} is damaged: {words}" in str(caught.value)
-        assert "git checkout" in caught.value.hint
+        assert f"{path.relative_to(tmp_path)} is damaged: {words}" in str(caught.value)
+        assert "delete it and record it again" in caught.value.hint
+        assert "Record it with: " in caught.value.hint
     assert before == path.read_bytes()
     assert ["tapes"] == [each.name for each in tmp_path.iterdir()]
 
@@ -88,10 +102,21 @@ def test_a_renamed_recording_is_not_played_for_another_question(tmp_path: Path) 
     [path] = tmp_path.iterdir()
     other = path.rename(path.with_name(f"k1-{'0' * 32}.json"))
 
-    with pytest.raises(CassetteMissing):
+    with pytest.raises(CassetteMissing, match=f"it is the recording {path.stem}: the file was"):
         replay(tmp_path, [NET])
     with pytest.raises(CassetteDamaged, match="the file was renamed"):
         Cassettes(tmp_path).get(other.stem)
+
+
+def test_a_recording_with_a_name_of_its_own_is_told_of(tmp_path: Path) -> None:
+    """It is never played, and whoever called it so wonders why."""
+    record(tmp_path, [NET])
+    [path] = tmp_path.iterdir()
+    path.rename(tmp_path / "net.json")
+
+    words = f"net.json is a recording and has another name: only {path.name} is played"
+    with pytest.raises(CassetteMissing, match=words):
+        replay(tmp_path, [NET])
 
 
 def test_a_recording_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
