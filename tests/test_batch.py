@@ -10,6 +10,7 @@ import pytest
 
 from extract.batching import BatchLimits
 from extract.batchwork import open_words, submit
+from extract.cli import _guarded
 from extract.errors import InputError
 from extract.models import find_model
 from extract.pipeline import RunOptions, run
@@ -392,6 +393,42 @@ def test_json_has_the_batches_and_what_was_stored(tmp_path: Path) -> None:
     [batch], [fetched] = json.loads(said)["batches"], json.loads(said)["runs"]
     assert (3, 2, 1, 0) == (code, batch["answered"], batch["failures"], batch["not_asked"])
     assert (2, ["timeout"]) == (fetched["asked"], [each["class"] for each in fetched["failed"]])
+
+
+@pytest.mark.parametrize("other", ["--batch", "--dry-run"])
+def test_a_second_model_is_asked_once_there_are_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str
+) -> None:
+    """--then is refused before anything is made, and the words say when it can be given."""
+    with BatchServer() as server:
+        place = make_place(server, tmp_path)
+        run_ = ["run", str(place.feed), "--db", str(place.db), "--model", "m"]
+        code = _guarded([*run_, "--base-url", server.url, "--then", "n", other])
+
+    assert (2, False, 0) == (code, place.db.exists(), server.calls.total())
+    assert f"--then with {other}: which papers are in doubt" in capsys.readouterr().err
+
+
+def test_a_dry_run_of_a_batch_tells_half_the_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what is held for open batches."""
+    (tmp_path / "paperfacts.toml").write_text('[prices."openai/m"]\ninput = 1000\noutput = 2000\n')
+    monkeypatch.chdir(tmp_path)
+    with BatchServer() as server:
+        place = make_place(server, tmp_path)
+        run_ = ["run", str(place.feed), "--db", str(place.db), "--model", "openai/m"]
+        run_ += ["--base-url", server.url, "--dry-run"]
+        _guarded([*run_, "--json"])
+        live = json.loads(capsys.readouterr().out)["expected"]["price"]
+        _guarded([*run_, "--batch", "--json"])
+        batch = json.loads(capsys.readouterr().out)["expected"]["price"]
+        place.run()
+        _guarded([*run_, "--batch"])
+        said = capsys.readouterr().out
+
+    assert {end: price / 2 for end, price in live.items()} == pytest.approx(batch)
+    assert "halved for a batch" in said and "held for open batches" in said
 
 
 def test_what_a_batch_cannot_do_is_said_before_anything_is_made(tmp_path: Path) -> None:

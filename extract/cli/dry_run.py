@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from extract.pipeline import RunOptions
 
 
-def dry_run(options: RunOptions, model: Model, *, as_json: bool) -> int:
+def dry_run(options: RunOptions, model: Model, *, as_json: bool, is_batch: bool = False) -> int:
     """Print what a run with *options* would ask of *model*; nothing is asked or written."""
+    from extract.errors import InputError
     from extract.feeds import read_feed
     from extract.money.account import check_budget
     from extract.money.plan import plan
 
+    if is_batch and model.is_local:
+        raise InputError(
+            f"{model.name} runs on this machine and has no Batch API",
+            hint="Leave out --batch, or name a hosted model: --model openai/NAME.",
+        )
     check_budget(model, options.budget)
     found = plan(
         read_feed(options.feed, format=options.format, columns=options.columns),
@@ -29,6 +35,7 @@ def dry_run(options: RunOptions, model: Model, *, as_json: bool) -> int:
         limit=options.limit,
         retry_failed=options.retry_failed,
         budget=options.budget,
+        is_batch=is_batch,
     )
     if as_json:
         print(json.dumps(found.as_json(), ensure_ascii=False, indent=1))
@@ -49,6 +56,8 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += _estimate_lines(plan, plan.estimate)
     if plan.before.at_most:
         lines.append(f"spent so far: {dollars(plan.before.at_most)} by the runs on this database")
+        if plan.before.held:
+            lines[-1] += f", {dollars(plan.before.held)} of it held for open batches"
     if plan.before.unpriced:
         lines.append(f"spent so far: {plan.before.unpriced} runs of unknown price")
     if plan.limit is not None and not plan.is_local:
@@ -67,6 +76,7 @@ def _estimate_lines(plan: Plan, estimate: Estimate) -> list[str]:
         ends = f"{dollars(price.low)} to {dollars(price.high)}"
         lines.append(
             f"price: about {dollars(price.expected)} ({ends}), by the prices of {plan.price_source}"
+            + (", halved for a batch" if plan.is_batch else "")
         )
     elif plan.is_local:
         lines.append("price: none, the model runs on this machine")

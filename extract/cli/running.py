@@ -88,6 +88,13 @@ def run_feed(
             f"--verbose with {'--dry-run' if dry_run else '--batch'}: there is no answer to show",
             hint="Leave one out. What a batch answered: paperfacts show --why.",
         )
+    if then is not None and (dry_run or batch):
+        raise InputError(
+            f"--then with {'--dry-run' if dry_run else '--batch'}: which papers are in doubt is"
+            " known once they are answered",
+            hint="Leave one out. After a batch is fetched, run the feed with --then: what it"
+            " answered is not asked again.",
+        )
     settings = settled(asking, bounds, db=db, model=model)
     chosen = model_of(settings, trust_code=trust_code)
     probe = standing(chosen, settings.db, force=force)
@@ -96,7 +103,7 @@ def run_feed(
     if dry_run:
         from extract.cli.dry_run import dry_run as planned
 
-        return planned(options, chosen, as_json=json_)
+        return planned(options, chosen, as_json=json_, is_batch=batch)
     if batch:
         from extract.cli.batching import run_batch
 

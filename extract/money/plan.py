@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from extract.models import Model
 from extract.money.budget import Budget
 from extract.money.estimate import Estimate, Load, estimate, past_of
 from extract.money.prices import prices_of
+from extract.money.reserve import PRICE_FACTOR
 from extract.papers import Paper
 from extract.store.database import Database
 from extract.store.spending import SpentBefore, spent_before
@@ -47,6 +48,8 @@ class Plan:
     estimate: Estimate | None = None
     price_source: str | None = None
     before: SpentBefore = field(default_factory=SpentBefore)
+    is_batch: bool = False
+    """True for `--batch`, whose price is half."""
     limit: Decimal | None = None
     """What a budget allows this run to spend."""
     problem_counts: dict[str, int] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Plan:
         return {
             "schema_version": 1,
             "dry_run": True,
+            "batch": self.is_batch,
             "model": self.model,
             "database": str(self.database),
             "papers": self.papers,
@@ -80,9 +84,12 @@ def plan(
     limit: int | None = None,
     retry_failed: bool = False,
     budget: Budget | None = None,
+    is_batch: bool = False,
 ) -> Plan:
     """Return what a run of *feed* into *database* would ask, and what it would cost."""
-    return _Planning(model, database, retry_failed=retry_failed).of(feed, limit, budget)
+    planning = _Planning(model, database, retry_failed=retry_failed)
+    planning.plan.is_batch = is_batch
+    return planning.of(feed, limit, budget)
 
 
 class _Planning:
@@ -106,6 +113,8 @@ class _Planning:
         prices = prices_of(self.model)
         past = past_of(plan.database, self.recipe)
         plan.estimate = estimate(self.load, past, prices.now() if prices else None)
+        if plan.is_batch and (price := plan.estimate.price) is not None:
+            plan.estimate = replace(plan.estimate, price=price.times(float(PRICE_FACTOR)))
         plan.price_source = prices.source if prices else None
         plan.before = spent_before(plan.database)
         if budget is not None:
