@@ -5,6 +5,8 @@
 Papers come in chunks. What a chunk's papers need is read from the database alone: nothing where
 their current facts come from this very recipe, grounding where a completion is stored, a call
 to the model where none is. Nothing flows backwards: grounding never asks, storing never grounds.
+The next chunk is begun while the last papers of this one are still asked about: one slow answer
+does not hold up the others.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.completion import Failure, Waiting
+from extract.completion import Completion, Failure, Waiting
 from extract.errors import PaperfactsError
 from extract.feeds import Feed, read_feed
 from extract.grounding import DERIVATION, digest
@@ -43,6 +45,8 @@ from extract.store.writer import Writer
 from extract.todo import Todo, prepare
 
 CHUNK = 250
+RECENT = 1000
+"""So many answers are remembered: those that the writer may not have written yet."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,10 @@ class _Run:
         self.account = account
         self.recipe = model.recipe
         self.settling = Settling(model.recipe, report)
+        self.session: LaterSession | None = None
+        self.asking: dict[str, list[Todo]] = {}
+        """Papers that are asked about, by the key of their request."""
+        self.recent: dict[str, Completion] = {}
         self.began = time.monotonic()
         self.started_at = now()
         self.has_row = False
@@ -153,7 +161,6 @@ class _Run:
                 try:
                     async with AsyncExitStack() as stack:
                         self.stack = stack
-                        self.session: LaterSession | None = None
                         await self._all_papers()
                 except asyncio.CancelledError:
                     if not stopped:
@@ -174,6 +181,20 @@ class _Run:
                     self.database.write_run(self._row(state, code))
 
     async def _all_papers(self) -> None:
+        """Go through the feed, and wait for all that was asked about."""
+        met: PaperfactsError | None = None
+        try:
+            async with asyncio.TaskGroup() as self.tasks:
+                try:
+                    await self._all_chunks()
+                except PaperfactsError as error:
+                    met = error  # raised later: what is on its way is paid for
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        if met is not None:
+            raise met
+
+    async def _all_chunks(self) -> None:
         """Go through the feed chunk by chunk."""
         papers = iter(self.feed.papers)
         if (only := self.options.only) is not None:
@@ -192,7 +213,8 @@ class _Run:
         self.report.papers += len(papers)
         self.report.machine_text += sum(bool(machine_signs(p.title, p.abstract)) for p in papers)
         hashes = {p.paper_id: digest(p.title, p.abstract) for p in papers}
-        current = self.database.current([p.paper_id for p in papers])
+        # In a thread, as all that is read: answers come in meanwhile.
+        current = await asyncio.to_thread(self.database.current, [p.paper_id for p in papers])
         wanted = (self.recipe.ask_id, DERIVATION)
         open_papers = []
         for paper in papers:
@@ -203,14 +225,15 @@ class _Run:
                 self.report.cached_missing += known[5]
             else:
                 open_papers.append(paper)
-        self._store_papers(papers, hashes)
+        await self._store_papers(papers, hashes)
         self.watch(self.report)
         if open_papers:
             await self._open_papers(open_papers, hashes)
 
-    def _store_papers(self, papers: list[Paper], hashes: dict[str, str]) -> None:
+    async def _store_papers(self, papers: list[Paper], hashes: dict[str, str]) -> None:
         """Write the papers that are new, changed, or new in this feed."""
-        known = self.database.known_papers([p.paper_id for p in papers])
+        ids = [p.paper_id for p in papers]
+        known = await asyncio.to_thread(self.database.known_papers, ids)
         rows: list[Mapping[str, Any]] = []
         for paper in papers:
             old_hash, feeds = known.get(paper.paper_id, ("", []))
@@ -226,16 +249,11 @@ class _Run:
             self.has_row = True
             self.database.write_run(self._row("running", None))
         todos = [t for p in papers if (t := self._todo(p, hashes[p.paper_id]))]
-        stored = self.database.completions([t.key for t in todos])
+        stored = await asyncio.to_thread(self.database.completions, [t.key for t in todos])
         to_ask: list[Todo] = []
         for todo in todos:
             known = stored.get(todo.key)
-            is_answered = known is not None and known["status"] == "ok"
-            batch = (
-                self.settling.grounded(todo, known["content"], known["token_logprobs"])
-                if known and is_answered
-                else None
-            )
+            batch = self._grounded(todo, known)
             if batch is not None:
                 self.writer.put(batch)
                 self.report.cached += 1
@@ -249,6 +267,14 @@ class _Run:
                 to_ask.append(todo)
         if to_ask:
             await self._ask_all(to_ask)
+
+    def _grounded(self, todo: Todo, known: dict[str, Any] | None) -> Batch | None:
+        """Return the facts of a paper whose text is answered, None where it is not."""
+        if known is not None and known["status"] == "ok":
+            return self.settling.grounded(todo, known["content"], known["token_logprobs"])
+        if (recent := self.recent.get(todo.key)) is not None:
+            return self.settling.grounded(todo, recent.content, recent.token_logprobs)
+        return None
 
     def _is_retried(self, known: dict[str, Any]) -> bool:
         return self.options.retry_failed or bool(known["is_transient"])
@@ -265,25 +291,23 @@ class _Run:
 
     async def _ask_all(self, todos: list[Todo]) -> None:
         """Ask for papers side by side; papers with the same text share one call."""
-        if self.session is None:
-            self.session = await self.stack.enter_async_context(self.open_session())
-        session = self.session
         groups: dict[str, list[Todo]] = {}
         for todo in todos:
-            groups.setdefault(todo.key, []).append(todo)
-        width = asyncio.Semaphore(2 * session.width)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for group in groups.values():
-                    await width.acquire()
-                    if self.account.is_reached:
-                        self.account.leave(group)
-                        width.release()
-                        continue
-                    task = tasks.create_task(self._ask(session, group))
-                    task.add_done_callback(lambda _: width.release())
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            if todo.key in self.asking:
+                self.asking[todo.key].append(todo)
+            else:
+                self.asking[todo.key] = groups[todo.key] = [todo]
+        if self.session is None:
+            self.session = await self.stack.enter_async_context(self.open_session())
+            self.width = asyncio.Semaphore(2 * self.session.width)
+        for key, group in groups.items():
+            await self.width.acquire()
+            if self.account.is_reached:
+                self.account.leave(self.asking.pop(key))
+                self.width.release()
+                continue
+            task = self.tasks.create_task(self._ask(self.session, group))
+            task.add_done_callback(lambda _: self.width.release())
 
     async def _ask(self, session: LaterSession, group: list[Todo]) -> None:
         """Ask once for all papers of one text, and store what came back."""
@@ -292,7 +316,10 @@ class _Run:
         self.writer.check()
         todo = group[0]
         try:
-            outcome = await session.ask(todo)
+            try:
+                outcome = await session.ask(todo)
+            finally:
+                del self.asking[todo.key]  # from here on nobody joins the group
         except BudgetReached as reached:
             # Others are on their way and paid for: the run goes on, and begins nothing new.
             self.account.leave(group, reached)
@@ -308,9 +335,16 @@ class _Run:
             for each in group:
                 self._fail(each.paper, each.key, each.request, outcome)
         else:
+            self._remember(todo.key, outcome)
             self.writer.put(self.settling.answered(group, outcome))
         self.account.count(len(group), self.report.facts.total() - facts)
         self.watch(self.report)
+
+    def _remember(self, key: str, completion: Completion) -> None:
+        """Keep an answer for papers of the same text that come before it is written."""
+        self.recent[key] = completion
+        if len(self.recent) > RECENT:
+            del self.recent[next(iter(self.recent))]
 
     def _fail(self, paper: Paper, key: str, request: Request | None, failure: Failure) -> None:
         """Keep a failure as a row, and list it in the report."""
