@@ -25,11 +25,12 @@ class Place:
     server: BatchServer
     feed: Path
     db: Path
+    mode: str | None = None
 
     @property
     def model(self) -> Model:
         """The model as `--model openai/m --base-url` names it."""
-        return find_model("openai/m", load_task(), base_url=self.server.url)
+        return find_model("openai/m", load_task(), base_url=self.server.url, mode=self.mode)
 
     def run(self, **options: object) -> tuple[int, str]:
         """`paperfacts run FEED --batch`: the exit code and what was printed."""

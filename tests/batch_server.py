@@ -146,8 +146,14 @@ class BatchServer:
 
     def _answer(self, body: dict[str, Any], how: str) -> tuple[int, dict[str, Any]]:
         """Answer as the stub does; cut answers are whole when they had twice the room."""
-        words = next(m["content"] for m in body["messages"] if m["role"] == "user")
+        words = _user_words(body)
         self._model.wrong = {words: how} if how in ("invalid", "refusal") else {}  # type: ignore[dict-item]
+        if "input" in body:
+            status, document = self._model.respond(body)
+            if how == "truncated" and body["max_output_tokens"] < 8000:
+                document["status"] = "incomplete"
+                document["incomplete_details"] = {"reason": "max_output_tokens"}
+            return status, document
         status, document = self._model.answer(body)
         if how == "truncated" and body["max_tokens"] < 8000:
             document["choices"][0]["finish_reason"] = "length"
@@ -183,8 +189,7 @@ class BatchServer:
         if {row["url"] for row in rows} != {body["endpoint"]}:
             return 400, {"error": {"message": "the rows are for another endpoint"}}
         for row in rows:
-            user = next(m["content"] for m in row["body"]["messages"] if m["role"] == "user")
-            self.asked[re.findall(r"^\[0\] (.*)$", user, re.M)[0]] += 1
+            self.asked[re.findall(r"^\[0\] (.*)$", _user_words(row["body"]), re.M)[0]] += 1
         batch_id = f"batch_{len(self.batches) + 1:03}"
         self.batches[batch_id] = {
             "id": batch_id,
@@ -227,6 +232,12 @@ class BatchServer:
         """Let the test know that a call waits, and wait."""
         self.held.set()
         self.go.wait()
+
+
+def _user_words(body: dict[str, Any]) -> str:
+    """Return the paper in a request of either endpoint."""
+    messages = body.get("messages") or body["input"]
+    return str(next(m["content"] for m in messages if m["role"] == "user"))
 
 
 def _response(status: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A model on a real socket that answers from the paper's own sentences.
 
-It speaks `POST /chat/completions` of the OpenAI protocol. What it says of a paper follows from
-the numbered sentences of the user's message alone, so the same paper gets the same answer in
-every run. Papers that hold one of the words of `wrong` are answered wrongly instead.
+It speaks `POST /chat/completions` and `POST /responses` of the OpenAI protocol. What it says of a
+paper follows from the numbered sentences of the user's message alone, so the same paper gets the
+same answer in every run. Papers that hold one of the words of `wrong` are answered wrongly instead.
 
     with StubModel(wrong={"Tidewater": "refusal"}) as server:
         find_model("stub", task, base_url=server.url)
@@ -85,6 +85,27 @@ class StubModel:
         said = trial_answer(sentences) if is_trial else facts_answer(sentences)
         return 200, _completion(json.dumps(said, ensure_ascii=False))
 
+    def respond(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Return the same answer as the Responses endpoint says it: as a call of the function."""
+        status, chat = self.answer({**body, "messages": body["input"]})
+        if status != 200:
+            return status, chat
+        said = chat["choices"][0]["message"]
+        name = next((tool["name"] for tool in body.get("tools", ())), "")
+        call = {"type": "function_call", "name": name, "arguments": said["content"]}
+        if refusal := said.get("refusal"):
+            parts = [{"type": "refusal", "refusal": refusal}]
+            call = {"type": "message", "role": "assistant", "content": parts}
+        usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+        thought = {"type": "reasoning", "summary": []}
+        return 200, {
+            "id": "resp-1",
+            "object": "response",
+            "status": "completed",
+            "output": [thought, call],
+            "usage": usage,
+        }
+
 
 def facts_answer(sentences: list[tuple[int, str]]) -> dict[str, Any]:
     """Return the facts that the stub finds: simple patterns, all copied from the text."""
@@ -145,8 +166,11 @@ def _handler(model: StubModel) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            is_chat = self.path.endswith("/chat/completions")
-            status, document = model.answer(body) if is_chat else (404, {})
+            status, document = 404, {}
+            if self.path.endswith("/chat/completions"):
+                status, document = model.answer(body)
+            elif self.path.endswith("/responses"):
+                status, document = model.respond(body)
             content = json.dumps(document).encode()
             try:
                 self.send_response(status)
