@@ -12,12 +12,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 KEY_RECIPE = "k1"
 MAX_SCHEMAS = 64
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _SCHEMAS: dict[int, tuple[dict[str, Any], str]] = {}
 
 
@@ -74,12 +75,11 @@ def request_key(request: Request) -> str:
 def _written(value: Any) -> str:
     """Return a field as compact JSON; a schema, the same for a whole task, is written once."""
     if not isinstance(value, dict):
-        value = asdict(value) if isinstance(value, Sampling) else value
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return _JSON.encode(vars(value) if isinstance(value, Sampling) else value)
     kept = _SCHEMAS.get(id(value))
     # Compared, not only found: somebody may have changed the schema since.
     if kept is None or kept[0] != value:
-        kept = copy.deepcopy(value), json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        kept = copy.deepcopy(value), _JSON.encode(value)
         if len(_SCHEMAS) >= MAX_SCHEMAS:
             _SCHEMAS.clear()
         _SCHEMAS[id(value)] = kept

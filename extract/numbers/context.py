@@ -36,12 +36,13 @@ _SIGNS: tuple[tuple[Comparator, str], ...] = (
     ("~", r"(?<![A-Za-z.,])~|≈|≃|≅|∼|∿|\\sim(?:eq)?|\\approx(?:eq)?|\bsim"),
 )
 _WORD_PATTERNS = tuple(
-    (sign, re.compile(rf"(?<![A-Za-z])(?:{words}){_FILLER}$", re.IGNORECASE))
-    for sign, words in _WORDS
+    (sign, re.compile(rf"(?<![a-z])(?:{words}){_FILLER}$")) for sign, words in _WORDS
 )
 _SIGN_PATTERNS = tuple(
     (sign, re.compile(rf"(?:{signs})(?:\s|\$|\\,|\\ )*[+−-]?$")) for sign, signs in _SIGNS
 )
+# What a pattern that ignores case takes for a Latin letter, and `lower` does not.
+_AS_ASCII = str.maketrans("\u0130\u0131\u017f", "iis")
 _COMPARED_WITH = re.compile(
     r"(?:improv|gain|advantage|superior|margin|increas|reduc|averag|better|win|outperform|speed"
     r"|boost)\w*(?: (?!(?:by|of|to|with|using|at|from|in|is|reaching|achieving) )\w+){0,3} over "
@@ -99,11 +100,17 @@ def comparator_before(text: str, start: int) -> Comparator:
     for sign, pattern in _SIGN_PATTERNS:
         if pattern.search(before):
             return sign
+    words = _in_small_letters(before)
     for sign, pattern in _WORD_PATTERNS:
-        if pattern.search(before):
+        if pattern.search(words):
             is_told = sign == ">" and (_COMPARED_WITH.search(before) or _is_across(text, start))
             return "=" if is_told else sign
     return "="
+
+
+def _in_small_letters(text: str) -> str:
+    """Return *text* as patterns of small letters read it: quicker than to ignore case in each."""
+    return (text if text.isascii() else text.translate(_AS_ASCII)).lower()
 
 
 def _is_across(text: str, start: int) -> bool:
@@ -190,13 +197,23 @@ def relative_around(text: str, start: int, end: int, unit: str | None) -> bool |
         return None
     if _RELATIVE_AFTER.match(after) or _RELATIVE_BEFORE.search(before):
         return True
-    if _COST_CHANGED_BY.search(before) or _CHANGE_OF_COST.match(after):
+    # The first of them is slow to fail, so its own word is looked for before.
+    if _CHANGE_OF_COST.match(after) or (
+        " by" in before.lower() and _COST_CHANGED_BY.search(before)
+    ):
         return True
     return None
 
 
+_NUMBER_BEFORE = re.compile(r"(?<=[\d.,])")
+_NUMBER_AFTER = re.compile(r"[.,]?\d")
+
+
 def place_of(value: str, text: str) -> int:
     """Return where *value* stands in *text*, not inside a longer number; -1 where nowhere."""
-    whole = rf"(?<![\d.,]){re.escape(value)}(?!\d|[.,]\d)"
-    found = re.search(whole, text) if value else None
-    return found.start() if found else -1
+    at = text.find(value) if value else -1
+    while at >= 0:
+        if not (_NUMBER_BEFORE.match(text, at) or _NUMBER_AFTER.match(text, at + len(value))):
+            return at
+        at = text.find(value, at + 1)
+    return -1

@@ -23,7 +23,7 @@ from extract.numbers.words import read_words
 _MARKUP = re.compile(
     r"\\(?:mathbf|textbf|mathrm|textit|emph|bm|boldsymbol|num|text)\{([^{}]{0,80})\}"
 )
-# Most values are written so, and nothing below would change them.
+# Most values are written so: they are read as they stand, and are none of the forms below.
 _PLAINEST = re.compile(r"\d+(?:\.\d+)?(?:\\?%)?")
 _SPACE_MARKUP = re.compile(r"\\(?:thinspace|enspace|quad|;|:|!)|&nbsp;|&thinsp;")
 _SIGNS = {"\\textasciitilde": "~", "\\textless": "<", "\\textgreater": ">"}
@@ -68,8 +68,11 @@ def parse_quantity(value: str, context: str = "") -> Quantity:
     decide comparator and `relative`. A phrase without a readable number has `number`, `low` and
     `high` None and the shape `unread`.
     """
-    plain = _as_read(value)
-    quantity = _whole_phrase(plain.strip()) or _only_phrase(plain)
+    if _PLAINEST.fullmatch(value):
+        plain, quantity = value, _only_phrase(value)
+    else:
+        plain = _as_read(value)
+        quantity = _whole_phrase(plain.strip()) or _only_phrase(plain)
     if quantity is None:
         return read_words(value)
     alone = with_context(plain, quantity)
@@ -92,8 +95,6 @@ def parse_quantity(value: str, context: str = "") -> Quantity:
 
 def _as_read(value: str) -> str:
     """Return *value* without what only sets its type, in the plainest of its written forms."""
-    if _PLAINEST.fullmatch(value):
-        return value
     plain = _SPACE_MARKUP.sub(" ", _MARKUP.sub(r"\1", value))
     for command, sign in _SIGNS.items():
         plain = plain.replace(command, sign)
