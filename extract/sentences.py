@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from extract.inert import Shortened
+
 Span = tuple[int, int]
 
 # syntok reads a paragraph at once, and some in quadratic time: longer ones are cut into blocks.
@@ -67,10 +69,10 @@ def _blocks(text: str) -> Iterator[Span]:
 def _split_block(text: str, start: int, end: int) -> list[Span]:
     from syntok import segmenter  # type: ignore[import-untyped]  # it has no types
 
-    block = text[start:end]
+    block = Shortened(text[start:end])
     starts = [
-        sentence[0].offset
-        for paragraph in segmenter.analyze(block)
+        block.original(sentence[0].offset)
+        for paragraph in segmenter.analyze(block.text)
         for sentence in paragraph
         if sentence
     ]
