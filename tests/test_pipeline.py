@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,50 @@ def test_a_paper_in_two_feeds_is_asked_once(tmp_path: Path) -> None:
         assert ["Alpha: A Net"] == server.calls
     [(feeds,)] = rows(db, "select feeds from papers")
     assert ["first.jsonl", "second.jsonl"] == [Path(feed).name for feed in feeds]
+
+
+def test_papers_that_are_shown_alike_are_asked_once_over_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has its facts, whether the first is still asked about or not written yet."""
+    monkeypatch.setattr("extract.pipeline.CHUNK", 2)
+    quotes = ['"it"', "'it'", "\"it'", "'it\""]  # a model is shown single ones for all
+    abstracts = [f"We train {quoted} on {n} GPUs." for quoted in quotes for n in (12, 3)]
+    papers = [(f"p{n}", "Alpha: A Net", abstract) for n, abstract in enumerate(abstracts)]
+    db = tmp_path / "papers.duckdb"
+    with StubModel() as server:
+        report = extract(server, db, write_feed(tmp_path / "feed.jsonl", *papers))
+
+        assert 2 == len(server.calls)
+    assert (8, 8, []) == (report.papers, report.asked + report.cached, report.failed)
+    assert [(8, 2)] == rows(
+        db,
+        "select count(*), count(distinct completion_key) from current_extractions"
+        " join extractions using (extraction_id)",
+    )
+
+
+def test_a_slow_answer_does_not_hold_up_the_next_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third paper is asked about while the second, of an earlier chunk, has no answer yet."""
+    monkeypatch.setattr("extract.pipeline.CHUNK", 1)
+    papers = [(f"p{n}", f"Net {n}", f"We train on {n} GPUs.") for n in (12, 13, 14)]
+    feed = write_feed(tmp_path / "feed.jsonl", *papers)
+    with StubModel(hold_after=1) as server, ThreadPoolExecutor() as threads:
+        running = threads.submit(extract, server, tmp_path / "papers.duckdb", feed)
+        try:
+            assert server.held.wait(20)
+            deadline = time.monotonic() + 20
+            while len(server.calls) < 3 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            called = list(server.calls)
+        finally:
+            server.go.set()
+        report = running.result(20)
+
+    assert ["Net 12", "Net 13", "Net 14"] == called
+    assert (3, []) == (report.asked, report.failed)
 
 
 def test_a_changed_text_is_asked_again(tmp_path: Path) -> None:
