@@ -67,7 +67,18 @@ def read_facts(name: str, task: Task, texts: Mapping[str, Paper] | None = None) 
         if wanted:
             raise InputError(f"{name}: only databases and recordings have parts", hint=_FORMS)
         return _from_files(path, task)
+    if path.suffix != ".duckdb" and not _is_database(path):
+        raise InputError(f"{path}: neither a database nor a file of facts", hint=_FORMS)
     return selected_facts(path, task, wanted)
+
+
+def _is_database(path: Path) -> bool:
+    """True where a file begins like one of DuckDB's, or cannot be read: the store says why."""
+    try:
+        with path.open("rb") as file:
+            return file.read(12).endswith(b"DUCK")
+    except OSError:
+        return True
 
 
 def _feed_texts(feed: str) -> dict[str, Paper]:
@@ -139,6 +150,15 @@ def _from_files(path: Path, task: Task) -> FactSet:
                 _add_paper(papers, task, place, entry)
     if not papers:
         raise InputError(f"{path}: holds no facts", hint=_inside(path) or _FORMS)
+    lists = [kind.name for kind in task.kinds]
+    if not any(name in paper for paper in papers.values() for name in lists) and all(
+        "id" in paper for paper in papers.values()
+    ):
+        # As a set of facts a feed would say that every paper has none, and nothing could be lost.
+        raise InputError(
+            f"{path}: none of its papers has a list of the task {task.name}",
+            hint=f"A paper has {', '.join(lists)}. A feed has no facts: run it into a database.",
+        )
     return papers
 
 

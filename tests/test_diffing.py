@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,12 @@ def test_sides_without_a_common_paper_are_refused(two_files, tmp_path, capsys):
         ("a.jsonl", '{"id": 1}\n{"id": 1}', "given already"),
         ("a.json", "[]", "holds no facts"),
         ("other.jsonl", '{"paper_id": "p"}', "a row of an unknown table"),
+        (
+            "feed.jsonl",
+            '{"id": 1, "title": "A", "abstract": "B."}',
+            "none of its papers has a list",
+        ),
+        ("feed.txt", "A title\nAn abstract.", "neither a database nor a file of facts"),
     ],
 )
 def test_a_file_that_is_no_set_of_facts_is_named(tmp_path, name, text, said):
@@ -252,6 +259,24 @@ def test_a_file_that_is_not_there_is_named():
         read_facts("nowhere.duckdb@model=one", TASK)
 
     assert "papers.duckdb@model=NAME" in refused.value.hint
+
+
+def test_a_folder_of_folders_of_recordings_names_them(recorded, tmp_path):
+    """Tests keep a folder for each of their files."""
+    folder = Path(shutil.copytree(recorded["text"], tmp_path / "fixtures" / "test_feed"))
+    with pytest.raises(InputError, match="holds no facts") as refused:
+        read_facts(str(folder.parent), TASK)
+
+    assert f"in it: {folder}." in refused.value.hint
+
+
+def test_recordings_of_another_task_say_what_they_are(recorded):
+    """With model and prompt, as they are picked by."""
+    trials = load_task(str(SAMPLE.parent / "tasks" / "trials"))
+    with pytest.raises(InputError, match="no recorded answers of the task trials") as refused:
+        read_facts(str(recorded["text"]), trials)
+
+    assert "It has: task facts, model one, prompt facts.json-" in refused.value.hint
 
 
 @pytest.fixture(scope="module")
