@@ -9,7 +9,8 @@ Every step is in the database before it is taken and after it (`extract.store.ba
 a batch is neither lost nor started twice, whenever the process ends. A batch is only ever
 started from the state `uploaded`, and one that is found in it is looked for with the provider.
 
-Not here: the calls (`extract.asking.batches`) and what answers become (`extract.arriving`).
+Not here: the calls (`extract.asking.batches`), what answers become (`extract.arriving`), and who
+is to be asked (`extract.batchsession`).
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ import itertools
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 from extract.arriving import Arrivals, Price
-from extract.completion import Completion, Failure, Spent, Waiting
+from extract.completion import Completion, Failure, Spent
 from extract.models import Model
 from extract.money.errors import BudgetReached
 from extract.money.prices import prices_of
@@ -36,13 +36,10 @@ from extract.settling import Settling
 from extract.store.batches import BatchBook, StoredBatch
 from extract.store.database import Database, now
 from extract.store.spending import spending_row
-from extract.todo import Todo, prepare
+from extract.todo import prepare
 from extract.version import tool_version
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from extract.asking.batch_jobs import Job
     from extract.asking.batches import BatchLine
 
@@ -59,43 +56,6 @@ class BatchLimits:
 
 Row = tuple[str, list[str], bytes, Decimal | None]
 """The key, the papers and the line of a request, and the most that it may cost."""
-
-
-class BatchSession:
-    """Takes the place of a model in a run: notes who is to be asked, and says: later.
-
-    With a budget, papers that *reserve* has nothing left for are not noted: `BudgetReached`.
-    """
-
-    width = 64
-
-    def __init__(self, model: Model, database: Path, reserve: Reserve | None = None) -> None:
-        self.wanted: dict[str, list[str]] = {}
-        """The keys to be asked, each with a paper that it is about."""
-        self.model, self.reserve = model, reserve
-        self._book = BatchBook(database)
-
-    async def ask(self, todo: Todo) -> Completion | Failure | Waiting:
-        """Note one paper."""
-        if self.reserve is not None and todo.key not in self._open:
-            budget = 2 if todo.key in self._cut else 1
-            answer = self.model.recipe.task.answer
-            question = self._line.question(todo.request, answer, budget)
-            self.reserve.take(self._line.bound(question))
-        self.wanted[todo.key] = [todo.paper.paper_id]
-        return Waiting()
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[BatchSession]:
-        """Read what is needed to say what a paper may cost."""
-        if self.reserve is None:
-            yield self
-            return
-        from extract.asking.batches import BatchLine
-
-        self._open, self._cut = self._book.open_keys(), self._book.cut_keys()
-        async with BatchLine(self.model.hosted_endpoint()) as self._line:
-            yield self
 
 
 class Batching:

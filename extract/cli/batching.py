@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from extract.money.reserve import Reserve
     from extract.pipeline import RunOptions
     from extract.report import RunReport
-    from extract.store.batches import StoredBatch
 
 batches = App(
     name="batch",
@@ -31,14 +31,12 @@ def run_batch(
     options: RunOptions, model: Model, *, cassettes: Path | None = None, json_: bool = False
 ) -> int:
     """Fetch what has ended, go through the feed, and submit what is not answered yet."""
-    from decimal import Decimal
-
-    from extract.batching import BatchSession
+    from extract.batchsession import BatchSession
     from extract.batchwork import fetch_of, open_batches, submit
-    from extract.cli.progress import RunWatch, failure_lines, summary_lines
+    from extract.cli.batch_lines import batch_lines, next_line
+    from extract.cli.progress import RunWatch
     from extract.money.account import check_budget
     from extract.money.reserve import PRICE_FACTOR
-    from extract.money.words import dollars
     from extract.pipeline import run
     from extract.terminal import safe_text
 
@@ -72,20 +70,32 @@ def run_batch(
         document["held"] = float(held)
         print(json.dumps(document, ensure_ascii=False, indent=1))
     else:
-        for each in fetched.runs if fetched else []:
-            if each.tried:
-                # What failed is in the summary below, or on its way again.
-                told = set(map(safe_text, failure_lines(each)))
-                print("\n".join(line for line in _fetched_lines(each) if line not in told))
-        print("\n".join(summary_lines(report)))
-        if held:
-            print(f"price: at most {dollars(held)} for what was submitted now; less is likely")
-        print("\n".join(_lines(shown)))
-        print(_next(shown, options.database))
+        print("\n".join(_run_lines(report, fetched, held)))
+        print("\n".join([*batch_lines(shown), next_line(shown, options.database)]))
     for words in unsent:
         # Another command has spent meanwhile what was left when the feed was read.
         print(f"paperfacts: {safe_text(words)}", file=sys.stderr)
     return report.exit_code or (3 if unsent else 0)
+
+
+def _run_lines(report: RunReport, fetched: BatchReport | None, held: Decimal) -> list[str]:
+    """Tell what was fetched first, what the feed had, and what the submission may cost."""
+    from extract.cli.progress import failure_lines, summary_lines
+    from extract.money.words import dollars
+    from extract.terminal import safe_text
+
+    lines = []
+    for each in fetched.runs if fetched else []:
+        if each.tried:
+            # What failed is in the summary below, or on its way again.
+            told = set(map(safe_text, failure_lines(each)))
+            lines += [line for line in _fetched_lines(each) if line not in told]
+    lines += summary_lines(report)
+    if held:
+        lines.append(f"price: at most {dollars(held)} for what was submitted now; less is likely")
+        if report.left:
+            lines.append("once this is fetched, the same command goes on with what it left over")
+    return lines
 
 
 def _reserve(options: RunOptions, model: Model) -> Reserve | None:
@@ -258,15 +268,20 @@ def _chosen(
 
 def _told(report: BatchReport, db: Path, *, json_: bool) -> int:
     """Print what was found and done; return the exit code."""
+    from extract.cli.batch_lines import batch_lines, next_line
+    from extract.money.words import dollars
+    from extract.store.spending import spent_before
     from extract.terminal import safe_text
 
     if json_:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=1, default=str))
         return report.exit_code
     lines = [line for run in report.runs for line in _fetched_lines(run)]
-    lines += _lines(report.batches)
+    lines += batch_lines(report.batches)
+    if held := spent_before(db).held:
+        lines.append(f"price: at most {dollars(held)} for what is not fetched yet")
     lines += [f"note: {note}" for note in report.notes]
-    lines.append(_next(report.batches, db))
+    lines.append(next_line(report.batches, db))
     print("\n".join(map(safe_text, lines)))
     for words in report.left:
         print(f"paperfacts: {safe_text(words)}", file=sys.stderr)
@@ -278,46 +293,3 @@ def _fetched_lines(run: RunReport) -> list[str]:
     from extract.cli.progress import summary_lines
 
     return [line for line in summary_lines(run)[1:] if not line.startswith("note: ")]
-
-
-def _lines(shown: list[StoredBatch]) -> list[str]:
-    """Return a line for each batch."""
-    from extract.terminal import safe_text
-
-    return [safe_text(f"{batch.batch_id}  {_words(batch)}") for batch in shown]
-
-
-def _words(batch: StoredBatch) -> str:
-    """Say in words how a batch stands."""
-    papers = f"{batch.requests:,} request{'s' * (batch.requests != 1)} to {batch.model}"
-    where = f" ({batch.provider_batch_id})" if batch.provider_batch_id else ""
-    why = f": {batch.words}" if batch.words else ""
-    match batch.state:
-        case "planned":
-            return f"not submitted: {papers}; its upload was broken off, the next run sends them"
-        case "uploaded":
-            return f"being submitted: {papers}; fetch goes on with it"
-        case "dropped":
-            return f"dropped: {papers}{why}"
-        case "fetched":
-            counts = f"{batch.answered or 0:,} of {batch.requests:,} answered"
-            counts += f", {batch.failures:,} failed" if batch.failures else ""
-            counts += f", {batch.not_asked:,} not asked" if batch.not_asked else ""
-            return f"{batch.status}, fetched: {counts}, {batch.model}{where}{why}"
-    counts = f", {batch.completed:,} answered" if batch.completed else ""
-    counts += f", {batch.failed:,} failed" if batch.failed else ""
-    since = f", submitted {(batch.submitted_at or '')[:16]} UTC"
-    return f"{batch.status}: {papers}{counts}{since}{where}{why}"
-
-
-def _next(shown: list[StoredBatch], db: Path) -> str:
-    """Say what to do now."""
-    from extract.batchwork import has_losses
-
-    if any(batch.is_open for batch in shown):
-        return f"next: paperfacts batch fetch --db {db}   (from any machine; takes up to 24 hours)"
-    if any(map(has_losses, shown)):
-        return f"next: run the feed again, or paperfacts batch fetch --resubmit --db {db}"
-    if not shown:
-        return f"there are no open batches in {db}"
-    return f'next: paperfacts sql "select * from results limit 5" --db {db}'
