@@ -420,8 +420,12 @@ def test_importing_the_plugin_imports_nothing_else() -> None:
 
 
 @pytest.mark.slow
-def test_workers_of_xdist_share_what_they_played(project: Project) -> None:
+def test_workers_of_xdist_share_what_they_played(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each worker plays a part; what none of them played is stale."""
+    # As in this process: a build leaves metadata in the tree, which names the plugin too.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     quiet = ["-p", "no:cacheprovider", "-n", "2"]
     result = project.pytester.runpytest_subprocess(*PLUGIN, *quiet)
 
