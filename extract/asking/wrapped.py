@@ -8,9 +8,7 @@ JSON, so that the rest of the way is the same for every provider.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+from typing import TYPE_CHECKING, Any
 
 from extract.asking.client import Line
 from extract.asking.endpoint import Endpoint
@@ -21,6 +19,9 @@ from extract.asking.reply import Reply
 from extract.asking.words import shown_words
 from extract.completion import FailureClass
 from extract.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 PARSE_RETRIES = 1
 _CUT = ("max_tokens", "length", "error_limit", "model_context_window_exceeded")
@@ -87,6 +88,8 @@ def _reasking(responses: Sequence[Any]) -> AsyncRetrying:
 
     Not where it was cut or refused, which would be paid for once more.
     """
+
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
     def may_ask(error: BaseException) -> bool:
         return bool(responses) and _ended(responses) is None and isinstance(error, ValueError)
