@@ -196,6 +196,8 @@ def test_a_wrong_key_stops_the_run(asked: Any, server: ChaosServer, provider: st
     outcome = asked("key", papers=3)
 
     assert [KeyRejected] * 3 == [type(each) for each in outcome.results]
+    words = {"google": "the key is not valid", "cohere": "invalid api token"}
+    assert words[provider] in str(outcome.results[0])
     assert 1 == server.hits[f"{provider}-key"]
 
 

@@ -186,12 +186,15 @@ def _status_parts(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
     status = status or getattr(error, "code", 0)
     found = getattr(response, "headers", None) or getattr(error, "headers", None) or {}
     headers = {str(k).lower(): str(v) for k, v in dict(found).items()}
-    said: Any = getattr(error, "body", None) or str(error)
+    # Cohere's and Google's errors have the document itself; Google's answer may be no httpx one.
+    said: Any = getattr(error, "body", None) or getattr(error, "details", None) or str(error)
     try:
-        body = response.content if response is not None else json.dumps(said).encode()
+        body = response.content if response is not None else None
     except Exception:  # noqa: BLE001  # a body that could not be read raises a class of its library's
         body = str(error).encode("utf-8", "replace")
-    return int(status or 0), body if isinstance(body, bytes) else str(body).encode(), headers
+    if not isinstance(body, bytes):
+        body = json.dumps(said, default=str).encode()
+    return int(status or 0), body, headers
 
 
 def _is_out_of_files(error: BaseException) -> bool:
