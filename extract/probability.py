@@ -49,7 +49,8 @@ class _Tokens:
         """Return the probability of the letters *some* at character *at*, against `NONE`."""
         chosen, logprob, others = self.tokens[self._index(at)]
         mass = {letter: math.exp(p) for letter, p in ((chosen, logprob), *others.items())}
-        weight = sum(mass.get(letter, 0.0) for letter in some)
+        # In no order of its own: `some` may be a set, and a figure must not hang on its order.
+        weight = math.fsum(mass.get(letter, 0.0) for letter in some)
         return weight / (weight + mass.get(NONE, 0.0)) if weight else 0.0
 
     def product(self, start: int, last: int) -> float:
