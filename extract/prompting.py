@@ -83,7 +83,7 @@ def read_prompt(name: str, text: str) -> Prompt:
         raise InputError(
             f"prompt {name} needs the headings '# System' and '# User' once each, "
             f"and one {SLOT} in the latter",
-            hint="See prompts/facts.json.md for an example.",
+            hint=f"Write # System and what the model is to do, then # User and {SLOT}.",
         )
     shown = parts.get("Examples", "")
     examples = _examples(name, shown)

@@ -302,6 +302,22 @@ def test_recordings_say_the_facts_of_the_model_that_was_recorded(
     assert document(capsys, str(recorded["bare"]), str(recorded["text"]), *feed)["is_same"]
 
 
+def test_recordings_that_join_others_without_text_have_none(recorded, tmp_path):
+    """Neither a forgotten option nor a run that records may publish an abstract."""
+    place = shutil.copy(recorded["bare"], tmp_path / "bare.jsonl")
+    db = str(tmp_path / "papers.duckdb")
+    with StubModel() as server:
+        model = ["--model", "one", "--base-url", server.url]
+        assert 0 == _guarded(["record", str(SAMPLE), "--to", str(place), *model, "--limit", "7"])
+        recording = ["--cassettes", str(place), "--cassette-mode", "record"]
+        assert 0 == _guarded(["run", str(SAMPLE), "--db", db, *recording, *model, "--limit", "8"])
+        assert 2 == len(server.calls)
+    lines = Path(place).read_text(encoding="utf-8").splitlines()
+
+    assert 8 == len(lines)
+    assert {("id",)} == {tuple(json.loads(line)["paper"]) for line in lines}
+
+
 def test_recordings_without_any_text_name_the_option_that_helps(recorded, capsys):
     """Nothing is compared that could not be read."""
     code, _, err = diff(capsys, str(recorded["bare"]), str(recorded["bare"]))

@@ -76,6 +76,11 @@ class Cassettes:
     def __contains__(self, key: str) -> bool:
         return key in self._places
 
+    @property
+    def has_text(self) -> bool:
+        """True where no recording here leaves its text out."""
+        return all(cassette.has_text for cassette in self.readable())
+
     def get(self, key: str) -> Cassette | None:
         """Return the recording of *key*, None where there is none."""
         place = self._places.get(key)

@@ -51,7 +51,8 @@ def record_feed(
     refresh
         Ask everything anew, and replace what is recorded.
     without_text
-        Leave titles and abstracts out: replaying then needs the feed.
+        Leave titles and abstracts out: replaying then needs the feed. Recordings that join
+        others without text are made so in any case.
     prune
         Delete recordings at this place that no paper of FEED asks for.
     json_
@@ -72,7 +73,7 @@ def record_feed(
             "refresh" if refresh else "record",
             progress=watch.fetching,
             concurrency=settings.concurrency,
-            with_text=not without_text,
+            with_text=False if without_text else None,
         )
         options = RunOptions(
             feed=feed,
@@ -119,10 +120,14 @@ def cassette_session(
     *,
     progress: Progress = silent,
     concurrency: int | None = None,
-    with_text: bool = True,
+    with_text: bool | None = None,
     command: str = "",
 ) -> CassetteSession:
-    """Return the session that plays and makes recordings at *place*."""
+    """Return the session that plays and makes recordings at *place*.
+
+    Where *with_text* is not said, recordings join others without text as such: somebody left out
+    what may not be published.
+    """
     from extract.cassettes import Cassettes, CassetteSession, mode_of
     from extract.models import limits_for
     from extract.session import LiveSession
@@ -130,8 +135,11 @@ def cassette_session(
     chosen = mode_of(mode)
     live = None if chosen == "replay" else LiveSession(model, concurrency, progress).opened
     width = {} if chosen == "replay" else {"width": limits_for(model, concurrency).concurrency}
+    cassettes = Cassettes(place)
+    if with_text is None:
+        with_text = chosen not in ("record", "refresh") or cassettes.has_text
     return CassetteSession(
-        Cassettes(place),
+        cassettes,
         model.recipe,
         chosen,
         live=live,
