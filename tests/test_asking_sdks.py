@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from extract.asking import KeyRejected
+from extract.asking import KeyRejected, RedirectRefused
 from extract.asking.providers import PROVIDERS, Provider
 from extract.completion import Usage
 from extract.errors import InputError
 from tests.asking_kit import Finding, Outcome, ask
-from tests.faults.chaos_routes import first, refused, sent
+from tests.faults.chaos_routes import first, redirect, refused, sent
 from tests.faults.chaos_server import ChaosServer
 
 ANSWER = {"method": "a", "n": 1}
@@ -72,6 +72,8 @@ ROUTES = {
     ),
     "google-down": first(2, refused(500, "down", "INTERNAL"), GOOGLE),
     "google-key": refused(401, "the key is not valid", "UNAUTHENTICATED"),
+    "google-redirect": redirect,
+    "cohere-redirect": redirect,
     "cohere-good": COHERE,
     "cohere-wrong": sent(200, said_by_cohere(**WRONG)),
     "cohere-wrong-first": first(1, sent(200, said_by_cohere(**WRONG)), COHERE),
@@ -199,6 +201,16 @@ def test_a_wrong_key_stops_the_run(asked: Any, server: ChaosServer, provider: st
     words = {"google": "the key is not valid", "cohere": "invalid api token"}
     assert words[provider] in str(outcome.results[0])
     assert 1 == server.hits[f"{provider}-key"]
+
+
+def test_a_redirect_is_not_followed(asked: Any, server: ChaosServer, provider: str):
+    """It would take the key and the paper elsewhere."""
+    if provider == "google":
+        pytest.skip("Google's SDK follows redirects, see docs/models.md")
+    outcome = asked("redirect")
+
+    assert [RedirectRefused] == [type(each) for each in outcome.results]
+    assert 0 == server.hits["landed"]
 
 
 @pytest.mark.parametrize("name", [name for name, each in PROVIDERS.items() if each.package])

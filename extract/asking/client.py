@@ -123,6 +123,10 @@ def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: HearHeaders | 
     sending: Any = getattr(wrapper, "httpx_client", None)
     if hasattr(sending, "base_max_retries"):
         sending.base_max_retries = 0
+    google: Any = getattr(getattr(client, "aio", client), "_api_client", None)
+    if hasattr(google, "_use_aiohttp"):
+        # It prefers aiohttp where that is installed, which none of the limits below hold for.
+        google._use_aiohttp = lambda: False
     http = _http_within(client)
     if hasattr(http, "follow_redirects"):
         http.follow_redirects = False
