@@ -42,9 +42,8 @@ def main() -> None:
     for name, taken in times.items():
         print(f"pytest {name:<8} {statistics.median(taken):7.0f} ms CPU  (least {min(taken):.0f})")
     ratio = statistics.median(times["with"]) / statistics.median(times["without"])
-    print(
-        f"the plugin adds {statistics.median(paired):.1f} ms, median of {TURNS} pairs ({ratio:.3f} x)"
-    )
+    added = statistics.median(paired)
+    print(f"the plugin adds {added:.1f} ms, median of {TURNS} pairs ({ratio:.3f} x)")
 
 
 if __name__ == "__main__":
