@@ -29,7 +29,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -64,11 +63,21 @@ ANSWER = {
 }
 
 
-def serve(wait_s: float) -> None:
-    """Answer every POST with the same completion, as cheaply as Python can."""
+FOR_LANGEXTRACT = {
+    "extractions": [
+        {kind: row.get("name") or row.get("value") or "We release code and models."}
+        for kind, rows in ANSWER.items()
+        for row in rows
+    ]
+}
+"""The same facts in the form that langextract asks for."""
+
+
+def completion(content: Any) -> bytes:
+    """Return a whole HTTP answer whose completion is *content*."""
     choice = {
         "index": 0,
-        "message": {"role": "assistant", "content": json.dumps(ANSWER)},
+        "message": {"role": "assistant", "content": json.dumps(content)},
         "finish_reason": "stop",
     }
     document = {
@@ -81,7 +90,12 @@ def serve(wait_s: float) -> None:
     }
     body = json.dumps(document).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    answer = head.encode() + b"\r\n" + body
+    return head.encode() + b"\r\n" + body
+
+
+def serve(wait_s: float) -> None:
+    """Answer every POST with the same completion, as cheaply as Python can."""
+    answer, in_its_form = completion(ANSWER), completion(FOR_LANGEXTRACT)
 
     class Connection(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
@@ -97,10 +111,11 @@ def serve(wait_s: float) -> None:
             if len(self.buffer) < end + 4 + length:
                 return
             self.buffer = self.buffer[end + 4 + length :]
+            said = in_its_form if lines[0].startswith(b"post /langextract/") else answer
             if wait_s:
-                asyncio.get_running_loop().call_later(wait_s, self.transport.write, answer)
+                asyncio.get_running_loop().call_later(wait_s, self.transport.write, said)
             else:
-                self.transport.write(answer)
+                self.transport.write(said)
 
     async def forever() -> None:
         server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
@@ -216,36 +231,10 @@ def ours(work: Work) -> float:
         return ended - answered[0]
 
 
-def langextract_alone(work: Work) -> float:
-    """langextract with its own prompt of the same kind, one pass."""
-    import langextract as lx
-
-    example = lx.data.ExampleData(
-        text="We present Nautilus. On CIFAR-10 it reaches 96.1%.",
-        extractions=[
-            lx.data.Extraction("method", "Nautilus"),
-            lx.data.Extraction("result", "96.1%"),
-        ],
-    )
-    documents = [lx.data.Document(text=messages[-1]["content"]) for messages in work.messages]
-    began = time.perf_counter()
-    lx.extract(
-        documents,
-        prompt_description="Extract methods, datasets and results in their own words.",
-        examples=[example],
-        model_id="gpt-4o-mini",
-        api_key="none",
-        language_model_params={"base_url": work.url},
-        max_workers=work.concurrency,
-        fence_output=False,
-        use_schema_constraints=False,
-    )
-    return time.perf_counter() - began
-
-
 ARMS = {"raw openai client": raw_client, "paperfacts run": ours, "instructor": instructor_alone}
 SHORT = {"raw": "raw openai client", "ours": "paperfacts run"}
-OTHERS = {"langextract": ("langextract", langextract_alone)}
+OTHERS = {"langextract": "langextract", "curator": "bespokelabs.curator"}
+"""Tools that need an environment of their own, and what they are imported as."""
 
 
 def main() -> None:
@@ -255,7 +244,8 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--wait-ms", type=float, default=0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--arms", help="of raw, ours, instructor, langextract; raw is needed")
+    parser.add_argument("--arms", help="of raw, ours, instructor, langextract, curator")
+    parser.add_argument("--others-python", help="interpreter that has langextract or curator")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -293,17 +283,14 @@ def main() -> None:
 def compare(url: str, arguments: argparse.Namespace) -> None:
     """Let the arms take turns; each turn is a process of its own."""
     taken: dict[str, list[float]] = {name: [] for name in ARMS}
-    for name, (module, arm) in OTHERS.items():
-        if find_spec(module) is None:
-            print(f"{name}: not installed, left out")
-        else:
-            ARMS[name] = arm
+    for name, module in OTHERS.items():
+        if has(arguments.others_python, module):
             taken[name] = []
-    if find_spec("bespokelabs") is None:
-        print("curator: not installed, left out")
+        else:
+            print(f"{name}: not installed, left out")
     if arguments.arms:
         wanted = [SHORT.get(name, name) for name in ["raw", *arguments.arms.split(",")]]
-        taken = {name: taken[name] for name in dict.fromkeys(wanted)}
+        taken = {name: taken[name] for name in dict.fromkeys(wanted) if name in taken}
     cpu: dict[str, list[float]] = {}
     for _ in range(arguments.rounds):
         for name in taken:
@@ -330,10 +317,30 @@ def compare(url: str, arguments: argparse.Namespace) -> None:
 
 def one_turn(name: str, url: str, papers: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Run one arm in a fresh process."""
+    if name in OTHERS:
+        return other_turn(name, url, papers, arguments)
     command = [sys.executable, __file__, "--only", name, "--url", url, "--papers", str(papers)]
     command += ["--concurrency", str(arguments.concurrency)]
     environment = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    turn: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return turn
+
+
+def has(python: str | None, module: str) -> bool:
+    """Say whether the interpreter *python* can import *module*."""
+    command = [python or "", "-c", f"import {module}"]
+    return bool(python) and not subprocess.run(command, capture_output=True).returncode
+
+
+def other_turn(name: str, url: str, papers: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Run another tool in a fresh process of its own interpreter."""
+    script = Path(__file__).with_name("others.py")
+    url = url.replace("/v1", f"/{name}/v1")
+    with TemporaryDirectory() as folder:
+        feed = write_feed(Path(folder), papers)
+        command = [arguments.others_python, script, name, feed, url, str(arguments.concurrency)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
     turn: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return turn
 
