@@ -269,3 +269,30 @@ test_an_envelope, test_an_envelope_long = both(
     body=ENVELOPES.map(json.dumps) | st.binary(max_size=60),
     mode=st.sampled_from(["chat", "responses"]),
 )
+
+
+# What the long runs have found, each mended.
+
+
+def test_a_number_of_thousands_of_digits_in_a_config(tmp_path: Path) -> None:
+    """Python reads no such number; the config is told to be wrong."""
+    _config(tmp_path, [(1.0, f"\nseed = {'9' * 5000}\n", 0)])
+    with pytest.raises(InputError, match="4300 digits"):
+        read_config(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize("mode", ["chat", "responses"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status": []}',
+        '{"incomplete_details": ["output_text"]}',
+        '{"output": 5}',
+        '{"output": [{"type": "message", "content": 5}]}',
+        '{"choices": [{"finish_reason": [], "message": {"content": "x"}}]}',
+        '{"choices": [{"message": {"tool_calls": 5}}]}',
+    ],
+)
+def test_an_envelope_with_something_else_in_a_place(body: str, mode: str) -> None:
+    """Where a list, an object or a word is expected, anything may stand."""
+    _envelope(body, mode)

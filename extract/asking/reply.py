@@ -95,8 +95,8 @@ def read_chat(received: Received, document: dict[str, Any]) -> Reply:
         raise _fault(received, "empty_response", "the answer has no choices", tries=2)
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    finish = choice.get("finish_reason")
-    calls = [c for c in message.get("tool_calls") or [] if isinstance(c, dict)]
+    finish = _string(choice.get("finish_reason"))
+    calls = _objects(message.get("tool_calls"))
     texts = [_arguments(call.get("function")) for call in calls] or [_text(message.get("content"))]
     _check_finish(received, finish, texts[0], message.get("refusal"))
     _check_text(received, texts, finish)
@@ -113,19 +113,19 @@ def read_chat(received: Received, document: dict[str, Any]) -> Reply:
 
 def read_responses(received: Received, document: dict[str, Any]) -> Reply:
     """Read the answer of OpenAI's Responses endpoint."""
-    output = [item for item in document.get("output") or [] if isinstance(item, dict)]
+    output = _objects(document.get("output"))
     calls = [_arguments(item) for item in output if item.get("type") == "function_call"]
     parts = [
         part
         for item in output
         if item.get("type") == "message"
-        for part in item.get("content") or []
-        if isinstance(part, dict)
+        for part in _objects(item.get("content"))
     ]
     texts = calls or ["".join(_text(p.get("text")) for p in parts)]
     refusal = "".join(_text(part.get("refusal")) for part in parts)
-    details = document.get("incomplete_details") or {}
-    finish = details.get("reason") or document.get("status")
+    details = document.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    finish = _string(reason) or _string(document.get("status"))
     _check_finish(received, finish, texts[0], refusal)
     _check_text(received, texts, finish)
     return Reply(
@@ -136,6 +136,11 @@ def read_responses(received: Received, document: dict[str, Any]) -> Reply:
         request_id=received.request_id or _string(document.get("id")),
         http_status=received.http_status,
     )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list; none where the provider sent something else there."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _check_finish(received: Received, finish: Any, text: str, refusal: Any) -> None:

@@ -52,7 +52,7 @@ def read_config(path: Path) -> TrainingConfig:
     """Read a training config; raise `InputError` for a key or a value that cannot be used."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a number of thousands of digits too
         raise InputError(f"training config {path}: {error}") from error
     known = {f.name for f in dataclasses.fields(TrainingConfig)}
     if unknown := [key for key in values if key not in known]:
