@@ -17,7 +17,8 @@ from extract.asking.providers import PROVIDERS, Provider
 from extract.completion import Usage
 from extract.errors import InputError
 from tests.asking_kit import Finding, Outcome, ask
-from tests.faults.chaos_routes import first, redirect, refused, sent
+from tests.canary import KEY
+from tests.faults.chaos_routes import first, refused, send_bomb, sent
 from tests.faults.chaos_server import ChaosServer
 
 ANSWER = {"method": "a", "n": 1}
@@ -72,8 +73,6 @@ ROUTES = {
     ),
     "google-down": first(2, refused(500, "down", "INTERNAL"), GOOGLE),
     "google-key": refused(401, "the key is not valid", "UNAUTHENTICATED"),
-    "google-redirect": redirect,
-    "cohere-redirect": redirect,
     "cohere-good": COHERE,
     "cohere-wrong": sent(200, said_by_cohere(**WRONG)),
     "cohere-wrong-first": first(1, sent(200, said_by_cohere(**WRONG)), COHERE),
@@ -203,14 +202,34 @@ def test_a_wrong_key_stops_the_run(asked: Any, server: ChaosServer, provider: st
     assert 1 == server.hits[f"{provider}-key"]
 
 
-def test_a_redirect_is_not_followed(asked: Any, server: ChaosServer, provider: str):
-    """It would take the key and the paper elsewhere."""
-    if provider == "google":
-        pytest.skip("Google's SDK follows redirects, see docs/models.md")
-    outcome = asked("redirect")
+@pytest.fixture
+def elsewhere() -> Iterator[ChaosServer]:
+    """Another host, for whom the key is not; it would answer as either provider."""
+    with ChaosServer({"google-good": GOOGLE, "cohere-good": COHERE}) as other:
+        yield other
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(
+    asked: Any, server: ChaosServer, elsewhere: ChaosServer, provider: str, status: int
+):
+    """It would take the key and the paper to another server, which hears nothing at all."""
+    target = elsewhere.url(f"{provider}-good")
+    server.routes[f"{provider}-moved"] = sent(status, b"", f"location: {target}")
+    outcome = asked("moved")
 
     assert [RedirectRefused] == [type(each) for each in outcome.results]
-    assert 0 == server.hits["landed"]
+    assert target in str(outcome.results[0])
+    assert (1, {}) == (server.hits[f"{provider}-moved"], dict(elsewhere.hits))
+    assert any(KEY in value for value in server.headers[f"{provider}-moved"][0].values())
+
+
+def test_an_answer_over_the_limit_is_refused(asked: Any, server: ChaosServer, provider: str):
+    """Before all of it is in memory, also where it unpacks to a thousand times its size."""
+    server.routes[f"{provider}-bomb"] = send_bomb
+    outcome = asked("bomb")
+
+    assert (["too_large"], 1) == (outcome.failure_classes, outcome.calls)
 
 
 @pytest.mark.parametrize("name", [name for name, each in PROVIDERS.items() if each.package])

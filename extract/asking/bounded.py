@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -28,12 +29,15 @@ class BodyUnreadable(Exception):
     """The body's encoding is unknown, or its bytes are not in it."""
 
 
-def bounding_hook(max_bytes: int) -> Callable[[Response], Awaitable[None]]:
-    """Return a response hook that replaces the body's stream by a bounded, decoded one."""
-    from httpx2 import AsyncByteStream
+def bounding_hook(max_bytes: int, library: str = "httpx2") -> Callable[[Response], Awaitable[None]]:
+    """Return a response hook that replaces the body's stream by a bounded, decoded one.
 
-    class Bounded(AsyncByteStream):
-        def __init__(self, inner: AsyncByteStream, encoding: str) -> None:
+    *library* is the one whose responses they are: httpx, below some SDKs, has the same classes.
+    """
+    stream: Any = import_module(library).AsyncByteStream
+
+    class Bounded(stream):  # type: ignore[misc]  # known when the library is
+        def __init__(self, inner: Any, encoding: str) -> None:
             self._inner = inner
             self._encoding = encoding
 
@@ -45,7 +49,6 @@ def bounding_hook(max_bytes: int) -> Callable[[Response], Awaitable[None]]:
 
     async def bound(response: Response) -> None:
         encoding = response.headers.pop("content-encoding", "identity")
-        assert isinstance(response.stream, AsyncByteStream)
         response.stream = Bounded(response.stream, encoding)
 
     return bound

@@ -124,15 +124,27 @@ def _tame(client: Any, endpoint: Endpoint, limits: Limits, heard: HearHeaders | 
     if hasattr(sending, "base_max_retries"):
         sending.base_max_retries = 0
     google: Any = getattr(getattr(client, "aio", client), "_api_client", None)
-    if hasattr(google, "_use_aiohttp"):
-        # It prefers aiohttp where that is installed, which none of the limits below hold for.
+    if hasattr(google, "_async_httpx_client"):
+        # Its own makes another client for each event loop, from what it was made with itself, and
+        # aiohttp is preferred to it where that is installed: nothing set below would reach either.
         google._use_aiohttp = lambda: False
+        made_of = _async_client_of(google._async_httpx_client) or httpx2.AsyncClient
+        google._async_httpx_client = made_of()
     http = _http_within(client)
     if hasattr(http, "follow_redirects"):
         http.follow_redirects = False
-    if isinstance(http, httpx2.AsyncClient):
+    if (made_of := _async_client_of(http)) is not None:
         http.headers["accept-encoding"] = ENCODINGS
-        http.event_hooks = {"response": _hooks(limits, heard)}
+        library = made_of.__module__.partition(".")[0]
+        http.event_hooks = {"response": _hooks(limits, heard, library)}
+
+
+def _async_client_of(client: Any) -> Any:
+    """Return the class of httpx2 or httpx that *client* is made of; None for anything else."""
+    for each in type(client).__mro__:
+        if each.__name__ == "AsyncClient" and each.__module__.startswith("httpx"):
+            return each
+    return None
 
 
 def _http_within(client: Any) -> Any:
@@ -174,9 +186,9 @@ def _http_client(
     )
 
 
-def _hooks(limits: Limits, heard: HearHeaders | None) -> list[Any]:
+def _hooks(limits: Limits, heard: HearHeaders | None, library: str = "httpx2") -> list[Any]:
     """Return what looks at every answer: its headers, and the size of its body."""
-    bound = bounding_hook(limits.max_response_bytes)
+    bound = bounding_hook(limits.max_response_bytes, library)
     if heard is None:
         return [bound]
 
