@@ -204,11 +204,15 @@ def top_logprobs(weights: Path, adapter: Path, ids: list[int]) -> dict[int, floa
 @pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.train
-@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-coder-0.5b", "gemma-3-270m"])
-def test_llama_cpp_computes_what_peft_computes(tmp_path: Path, name: str):
+@pytest.mark.parametrize(
+    ("name", "strength"),
+    [("smollm2-135m", 0.3), ("qwen2.5-coder-0.5b", 0.05), ("gemma-3-270m", 0.05)],
+)
+def test_llama_cpp_computes_what_peft_computes(tmp_path: Path, name: str, strength: float):
     """The same adapter gives the same next token; with rows in another order it does not.
 
-    Every linear layer is corrected, queries and keys the most.
+    Every linear layer is corrected, queries and keys the most: enough to be seen beside the
+    rounding of llama.cpp, and not so much that the model breaks and every rounding counts.
     """
     for needed in ("torch", "transformers", "peft", "gguf", "xllamacpp"):
         if importlib.util.find_spec(needed) is None:
@@ -230,8 +234,9 @@ def test_llama_cpp_computes_what_peft_computes(tmp_path: Path, name: str):
     with torch.no_grad():
         for tensor, parameter in state.items():
             if "lora_B" in tensor:
-                strength = 0.05 if "q_proj" in tensor or "k_proj" in tensor else 0.005
-                parameter.copy_(torch.randn_like(parameter) * strength)
+                is_order_seen = "q_proj" in tensor or "k_proj" in tensor
+                own = strength if is_order_seen else 0.003
+                parameter.copy_(torch.randn_like(parameter) * own)
         ids = tokenizer(TEXT)["input_ids"]
         logits = model(input_ids=torch.tensor([ids])).logits[0, -1].float()
         with model.disable_adapter():
