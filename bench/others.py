@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def langextract(texts: list[str], url: str, concurrency: int) -> Callable[[list[
 
 def curator(texts: list[str], url: str, concurrency: int) -> Callable[[list[str]], int]:
     """Return a function that asks curator about texts and counts the answers."""
+    # It counts tokens by a table that it would fetch; litellm, which it brings, has that table.
+    if litellm := find_spec("litellm"):
+        tables = Path(litellm.origin or "").parent / "litellm_core_utils" / "tokenizers"
+        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(tables))
     from bespokelabs import curator as lib  # type: ignore[import-not-found]
     from pydantic import BaseModel
 

@@ -73,6 +73,10 @@ FOR_LANGEXTRACT = {
 """The same facts in the form that langextract asks for."""
 
 
+FOR_CURATOR = {**ANSWER, "name": "Jason", "age": 25}
+"""The same facts, and what it asks of a server to see whether it keeps to a schema."""
+
+
 def completion(content: Any) -> bytes:
     """Return a whole HTTP answer whose completion is *content*."""
     choice = {
@@ -95,7 +99,11 @@ def completion(content: Any) -> bytes:
 
 def serve(wait_s: float) -> None:
     """Answer every POST with the same completion, as cheaply as Python can."""
-    answer, in_its_form = completion(ANSWER), completion(FOR_LANGEXTRACT)
+    forms = {
+        b"/langextract/v1": completion(FOR_LANGEXTRACT),
+        b"/curator/v1": completion(FOR_CURATOR),
+    }
+    ordinary = completion(ANSWER)
 
     class Connection(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
@@ -111,7 +119,8 @@ def serve(wait_s: float) -> None:
             if len(self.buffer) < end + 4 + length:
                 return
             self.buffer = self.buffer[end + 4 + length :]
-            said = in_its_form if lines[0].startswith(b"post /langextract/") else answer
+            place = lines[0].removeprefix(b"post ").partition(b"/chat")[0]
+            said = forms.get(place, ordinary)
             if wait_s:
                 asyncio.get_running_loop().call_later(wait_s, self.transport.write, said)
             else:
