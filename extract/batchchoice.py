@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract.batching import without_password
 from extract.errors import InputError
 from extract.models import Model, find_model
 from extract.store.batches import StoredBatch, stored_batches
@@ -114,7 +113,7 @@ def _url(chosen: Chosen, batch: StoredBatch) -> str | None:
         return None
     if chosen.base_url is not None:
         return chosen.base_url
-    if without_password(chosen.known_url) == batch.base_url:
+    if chosen.known_url == batch.base_url:
         return chosen.known_url
     from extract.asking import Endpoint
     from extract.keys import GATEWAY_VARIABLE, find_key

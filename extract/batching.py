@@ -215,7 +215,7 @@ class Batching:
             state="planned",
             model=self.model.name,
             place=self.line.endpoint.place,
-            base_url=without_password(self.model.base_url),
+            base_url=self.model.base_url,
             mode=self.recipe.mode,
             path=self.line.path(),
             task=self.recipe.task.name,
@@ -311,15 +311,6 @@ def half_price(model: Model) -> Price:
         return replace(outcome, spent=Spent(prices.now().price(*tokens) * PRICE_FACTOR))
 
     return priced
-
-
-def without_password(url: str | None) -> str | None:
-    """Return *url* without user and password, which have no place in a database."""
-    if url is None or "@" not in url:
-        return url
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _since(batch: StoredBatch) -> float:

@@ -32,7 +32,8 @@ class BatchSession:
 
     async def ask(self, todo: Todo) -> Completion | Failure | Waiting:
         """Note one paper."""
-        if self.reserve is not None and todo.key not in self._open:
+        is_new = todo.key not in self.wanted
+        if self.reserve is not None and is_new and todo.key not in self._open:
             budget = 2 if todo.key in self._cut else 1
             answer = self.model.recipe.task.answer
             question = self._line.question(todo.request, answer, budget)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from extract.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 SERVICE = "paperfacts"
 GATEWAY_VARIABLE = "PAPERFACTS_API_KEY"
 """A gateway's key has a name of its own: a provider's key is not sent to a stranger."""
+_UNFIT = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,22 @@ def find_key(variables: Sequence[str]) -> Key | None:
         if value := _in_keyring(variable):
             return Key(SecretStr(value), f"keyring {SERVICE} {variable}")
     return None
+
+
+def usable_key(variables: Sequence[str]) -> Key | None:
+    """Return the key that *variables* name; `InputError` where it cannot be sent.
+
+    A header takes one line of ASCII. A key that was copied with more than itself is told by its
+    place, and not shown.
+    """
+    key = find_key(variables)
+    if key is not None and (unfit := _UNFIT.search(key.secret.get_secret_value())):
+        what = "a line break" if unfit[0] in "\r\n" else f"the character U+{ord(unfit[0]):04X}"
+        raise InputError(
+            f"the key in {key.place} cannot be sent: it has {what} in it",
+            hint="Copy the key once more, and nothing else, to the same place.",
+        )
+    return key
 
 
 def _in_keyring(variable: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from extract.baseurl import base_url_of, shown_url
 from extract.calibration import Calibration, read_calibration
 from extract.errors import InputError
 from extract.local.prepared import served_id
@@ -105,15 +106,15 @@ class Model:
     def hosted_endpoint(self) -> Endpoint:
         """Return where a hosted model is reached; the key is the environment's or a keyring's."""
         from extract.asking import Endpoint
-        from extract.keys import GATEWAY_VARIABLE, find_key
+        from extract.keys import GATEWAY_VARIABLE, usable_key
 
         mode = self.recipe.mode or None
         if self.base_url is not None:
-            key = find_key((GATEWAY_VARIABLE,))
+            key = usable_key((GATEWAY_VARIABLE,))
             secret = key.secret if key else None
             return Endpoint("openai", self.sent_name, self.base_url, secret, mode)
         provider = _usable_provider(self.name)
-        key = find_key(provider.key_variables)
+        key = usable_key(provider.key_variables)
         if key is None and provider.key_variables:
             variable = provider.key_variables[0]
             raise InputError(
@@ -151,6 +152,8 @@ def find_model(
     *rpm* and *tpm* are the requests and tokens a minute that a hosted model may be sent.
     """
     name = name or DEFAULT
+    if base_url is not None:
+        _check_url(base_url)
     if base_url is None and name.startswith("local/"):
         return _local(name, task)
     if base_url is None and "/" not in name:
@@ -164,6 +167,16 @@ def find_model(
     sampling = Sampling(temperature=temperature, max_tokens=4096)
     recipe = Recipe(task, name, "", "json", mode or "", sampling)
     return Model(name, recipe, HOSTED_MAX_CHARS, base_url, rpm, tpm)
+
+
+def _check_url(url: str) -> None:
+    """Raise `InputError` where *url* is not the address of a server."""
+    try:
+        base_url_of(url)
+    except ValueError as error:
+        raise InputError(
+            f"the base URL is {shown_url(url)!r}", hint=f"It should be {error}."
+        ) from None
 
 
 def _temperature(name: str) -> float | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from extract.baseurl import base_url_of, shown_url
 from extract.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,12 +80,6 @@ def _text(value: Any) -> str:
     return value
 
 
-def _url(value: Any) -> str:
-    if not isinstance(value, str) or urlsplit(value).scheme not in ("http", "https"):
-        raise ValueError("a URL that begins with http:// or https://")
-    return value
-
-
 def _mode(value: Any) -> str:
     if value not in MODES:
         raise ValueError(f"one of {', '.join(MODES)}")
@@ -135,7 +130,7 @@ def _budget(value: Any) -> str:
 SETTINGS = {
     "db": Setting(lambda value: Path(_text(str(value))), "database file"),
     "model": Setting(_text, "local/NAME or PROVIDER/NAME"),
-    "base_url": Setting(_url, "server that speaks the OpenAI protocol"),
+    "base_url": Setting(base_url_of, "server that speaks the OpenAI protocol"),
     "mode": Setting(_mode, "how a hosted model is held to the schema"),
     "task": Setting(_text, "what to extract: facts, or a folder"),
     "concurrency": Setting(_count, "calls at a time"),
@@ -231,6 +226,8 @@ def _read(name: str, value: Any, place: str) -> Any:
     try:
         return SETTINGS[name].read(value)
     except ValueError as error:
+        if name == "base_url" and isinstance(value, str):
+            value = shown_url(value)
         raise InputError(f"{place} is {_shown(value)}", hint=f"It should be {error}.") from None
 
 
@@ -271,7 +268,10 @@ def _wrong_type(file: ConfigFile, name: str, value: Any) -> InputError:
 def _check_no_secret(file: ConfigFile, name: str, value: Any) -> None:
     """Raise where an entry is, or looks like, a key of a provider; it is not repeated."""
     lowered = name.lower().replace("-", "_")
-    parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
+    except ValueError:
+        parts = None  # no URL, which is told when the setting is read
     is_secret = (
         _IS_SECRET.search(lowered) is not None
         or _TOKEN.search(lowered) is not None

@@ -244,6 +244,64 @@ def test_a_file_decides_what_a_command_uses(project: Path, capfd: pytest.Capture
     assert not (project / "papers.duckdb").exists()
 
 
+@pytest.mark.parametrize(
+    ("url", "words", "shown"),
+    [
+        ("localhost:8000/v1", "begins with http:// or https://", "localhost:8000/v1"),
+        ("http:///v1", "goes on with a host", "http:///v1"),
+        ("http://127.0.0.1:99999/v1", "a mistake: Port out of range", "99999"),
+        ("http://[::1/v1", "a mistake: Invalid IPv6", "[::1"),
+        (f"https://me:{SECRET}@host/v1", "without user and password", "https://...@host/v1"),
+        (f"https://host/v1?k={SECRET}", "without ? and #", "https://host/v1?..."),
+        (f"https://me:{SECRET[:4]}/{SECRET}@host", "a mistake: Port could not", "https://...@host"),
+        ("https://host/v1#x", "without ? and #", "https://host/v1?..."),
+        ("http://exa mple/v1", "without blanks", "http://exa mple/v1"),
+    ],
+)
+def test_an_address_that_cannot_be_called_is_refused_before_anything_is_asked(
+    project: Path, capfd: pytest.CaptureFixture[str], url: str, words: str, shown: str
+):
+    """On the command line, in a batch and in a file; what may be a key in it is not repeated."""
+    (project / "feed.jsonl").write_text('{"id": "1", "title": "T", "abstract": "A."}\n')
+
+    assert 2 == called("run", "feed.jsonl", "--model", "x", "--base-url", url)
+    told = capfd.readouterr().err
+    assert words in told
+    assert shown in told
+    assert SECRET not in told
+    assert not (project / "papers.duckdb").exists()
+    with pytest.raises(InputError) as caught:
+        find_model("x", load_task(), base_url=url)
+    assert words in str(caught.value.hint)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in str(refusal(project, f"base_url = {json.dumps(url)}\n"))
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        (f"{SECRET}\nsecond", "a line break"),
+        (f"{SECRET}\u2026", "the character U+2026"),
+        (f"\ufeff{SECRET}", "the character U+FEFF"),
+    ],
+)
+def test_a_key_that_no_header_takes_is_told_and_not_shown(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    key: str,
+    what: str,
+):
+    """By the variable that it is in."""
+    (project / "feed.jsonl").write_text('{"id": "1", "title": "T", "abstract": "A."}\n')
+    monkeypatch.setenv("PAPERFACTS_API_KEY", key)
+
+    assert 2 == called("run", "feed.jsonl", "--model", "x", "--base-url", "http://127.0.0.1:9/v1")
+    told = capfd.readouterr().err
+    assert f"the key in variable PAPERFACTS_API_KEY cannot be sent: it has {what} in it" in told
+    assert SECRET not in told
+
+
 def test_a_key_comes_from_the_environment_before_the_keyring(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -181,7 +181,9 @@ def _http_client(
             "user-agent": "paperfacts",
         },
         event_hooks={"response": _hooks(limits, heard)},
-        trust_env=not endpoint.is_loopback,
+        trust_env=not endpoint.is_loopback,  # proxies
+        # Made here: without trust_env the client would not read SSL_CERT_FILE either.
+        verify=True if wire else httpx2.create_ssl_context(),
         transport=transport_over(wire) if wire else None,
     )
 
