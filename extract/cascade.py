@@ -98,13 +98,19 @@ class SecondLook:
         if self.report is None:
             return [f"then {self.model}: no paper was in doubt, nothing was asked"]
         doubts = ", ".join(f"{count} {reason}" for reason, count in self.reasons.items())
-        usage = self.report.usage
-        return [
-            f"then {self.model}: {sum(self.reasons.values())} papers in doubt ({doubts});"
+        usage, left = self.report.usage, self.report.left
+        words = [
+            f"then {self.model}: {counted(sum(self.reasons.values()))} in doubt ({doubts});"
             f" {self.report.asked} asked, {usage.input_tokens:,} tokens in,"
-            f" {usage.output_tokens:,} out",
-            self.text,
+            f" {usage.output_tokens:,} out" + (f"; {left} left: the budget is reached" * bool(left))
         ]
+        # Where nobody was asked there is no difference to show.
+        return words if left == sum(self.reasons.values()) else [*words, self.text]
+
+
+def counted(papers: int) -> str:
+    """Return a number of papers in words."""
+    return f"{papers} {'paper' if papers == 1 else 'papers'}"
 
 
 def facts_now(db: Path, task: Task, papers: Iterable[str]) -> FactSet:

@@ -53,6 +53,17 @@ def test_the_limit_of_an_answer_holds_over_either_transport(
     assert ["too_large"] == outcome.failure_classes
 
 
+def test_what_is_wrong_with_an_answer_is_said_without_links() -> None:
+    """To the model, which pays for each word of it, and to the user, who has one line for it."""
+    with ChaosServer() as server:
+        outcome = ask(server.url("wrong-schema"))
+        told = server.bodies["wrong-schema"][1]["messages"]
+
+    assert "Field required" in outcome.only.message
+    assert "Field required" in str(told)
+    assert "pydantic.dev" not in f"{outcome.only.message} {told}"
+
+
 @pytest.mark.skipif(which("openssl") is None, reason="makes a certificate with openssl")
 @pytest.mark.parametrize("is_proxied", [False, True])
 def test_a_server_whose_certificate_nobody_vouches_for_hears_nothing(

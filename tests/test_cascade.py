@@ -14,7 +14,7 @@ from extract.models import find_model
 from extract.pipeline import RunOptions, run
 from extract.report import RunReport
 from extract.tasks import load_task
-from tests.command import paperfacts
+from tests.command import called, paperfacts
 from tests.stub_model import StubModel
 
 TASK = load_task("facts")
@@ -115,6 +115,46 @@ def test_nothing_in_doubt_asks_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "then large: no paper was in doubt, nothing was asked" in done.stdout
     assert len(server.calls) == 1
+
+
+def test_what_a_budget_left_is_told_and_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The second model's own success does not hide that the first came to its budget."""
+    monkeypatch.chdir(tmp_path)
+    lines = [{"id": "r", "title": "Tidewater: x", "abstract": "We win 91.5%."}]
+    lines += [{"id": f"h{n}", "title": f"Heron{n}: x", "abstract": "Well."} for n in range(3)]
+    Path("feed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    dear, free = "input = 1.0\noutput = 1.0\n", "input = 0\noutput = 0\n"
+    Path("paperfacts.toml").write_text(
+        f"[prices.small]\n{dear}[prices.dear]\n{dear}[prices.large]\n{free}"
+    )
+    told, codes = {}, []
+    with Uncounted() as server:
+        for second in ("large", "dear"):
+            given = "--db", f"{second}.duckdb", "--then", second, "--base-url", server.url
+            # Room for one call, which does not say what it cost, and for no other.
+            codes.append(
+                called("run", "feed.jsonl", "--model", "small", "--budget", "0.02", *given)
+            )
+            told[second] = capfd.readouterr()
+
+    assert [3, 3] == codes, told
+    assert "1 paper in doubt (1 failed); 1 asked" in told["large"].out
+    assert "on both sides" in told["large"].out
+    assert "1 paper in doubt (1 failed); 0 asked" in told["dear"].out
+    assert "out; 1 left: the budget is reached" in told["dear"].out
+    assert "on both sides" not in told["dear"].out
+    assert ": 1 paper in doubt" in told["dear"].err
+
+
+class Uncounted(TwoModels):
+    """The same server; its small model does not say its tokens."""
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Answer without a count."""
+        status, document = super().answer(body)
+        return status, document if body["model"] == "large" else document | {"usage": None}
 
 
 def test_low_confidence_is_doubt(looked: Looked, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from extract.asking.rates import Rates
 from extract.asking.reask import reasked
 from extract.asking.reply import Reply
 from extract.asking.tracing import Tracing
-from extract.asking.words import shown_words
+from extract.asking.words import problem_words, shown_words
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Heard
 from extract.errors import ModelError, PaperfactsError
 from extract.money.errors import BudgetReached
@@ -261,7 +261,7 @@ def invalid_answer(reply: Reply, problem: ValueError) -> Fault:
     """Return the fault of an answer that stayed wrong after the last re-ask."""
     return Fault(
         "schema_invalid",
-        f"the answer is not what was asked for: {shown_words(str(problem))}",
+        f"the answer is not what was asked for: {shown_words(problem_words(problem))}",
         http_status=reply.http_status,
         finish_reason=reply.finish_reason,
         request_id=reply.request_id,

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 from extract.asking.question import Question
 from extract.asking.reply import Reply
+from extract.asking.words import problem_words
 
 MAX_PROBLEM = 2_000
 
 
 def reasked(question: Question, reply: Reply, problem: ValueError) -> Question:
     """Return *question* with the failed answer, and what is wrong with it, in its messages."""
-    words = str(problem)[:MAX_PROBLEM]
+    words = problem_words(problem)[:MAX_PROBLEM]
     if reply.is_wrapped:
         return _plainly(question, reply, words)
     from instructor import Mode

@@ -13,6 +13,7 @@ _BEARER = re.compile(r"(?i)\bbearer\s+\S+")
 _HIDDEN = re.compile(r"(?is)<(script|style|head)\b.*?</\1>|<!--.*?-->")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+_LINK = re.compile(r"\s*For further information visit https://errors\.pydantic\.dev\S*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -34,6 +35,11 @@ def shown_words(text: str, key: str = "") -> str:
     words = _CONTROL.sub(" ", _TAG.sub(" ", _HIDDEN.sub(" ", head))).strip()
     words = without_key(words, key)
     return words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…"
+
+
+def problem_words(problem: ValueError) -> str:
+    """Return what is wrong with an answer, without pydantic's links, which say nothing of it."""
+    return _LINK.sub("", str(problem))
 
 
 def error_of(body: bytes) -> tuple[dict[str, Any], str]:

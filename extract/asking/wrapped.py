@@ -16,7 +16,7 @@ from extract.asking.fault import Fault
 from extract.asking.policy import Tally
 from extract.asking.question import Question
 from extract.asking.reply import Reply
-from extract.asking.words import shown_words
+from extract.asking.words import problem_words, shown_words
 from extract.completion import FailureClass
 from extract.errors import InputError, ModelError
 
@@ -122,9 +122,10 @@ def _fault_of(error: BaseException, endpoint: Endpoint, *, is_read: bool) -> Fau
     cause = error.__cause__
     if not isinstance(error, InstructorRetryException):
         return None
-    words = shown_words(str(cause), endpoint.secret())
     if isinstance(cause, ValueError):
+        words = shown_words(problem_words(cause), endpoint.secret())
         return Fault("schema_invalid", f"the answer is not what was asked for: {words}")
+    words = shown_words(str(cause), endpoint.secret())
     if isinstance(cause, TypeError):
         message = f"the SDK of {endpoint.place} does not take the request: {words}"
         hint = "Leave that parameter to the provider."

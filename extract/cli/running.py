@@ -120,7 +120,8 @@ def run_feed(
         look = ask_again(then, options, chosen, report, force=force, verbose=verbose)
     _print(report, look, as_json=json_)
     if look is not None:
-        return look.exit_code
+        # What the second model answered is no failure any more; what a budget left is still left.
+        return look.exit_code or (report.exit_code if report.left else 0)
     return _stale(session, report, options) or report.exit_code
 
 
