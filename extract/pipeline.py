@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.completion import Completion, Failure, Waiting
-from extract.errors import PaperfactsError
+from extract.errors import ModelError, PaperfactsError
 from extract.feeds import Feed, read_feed
 from extract.grounding import DERIVATION, digest
 from extract.local.progress import Progress, silent
@@ -148,6 +148,8 @@ class _Run:
         self.asking: dict[str, list[Todo]] = {}
         """Papers that are asked about, by the key of their request."""
         self.recent: dict[str, Completion] = {}
+        self.ended_by: ModelError | None = None
+        """What ends the run once the calls on their way have ended."""
         self.began = time.monotonic()
         self.started_at = now()
         self.has_row = False
@@ -191,7 +193,7 @@ class _Run:
                     met = error  # raised later: what is on its way is paid for
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
-        if met is not None:
+        if (met := met or self.ended_by) is not None:
             raise met
 
     async def _all_chunks(self) -> None:
@@ -302,6 +304,8 @@ class _Run:
             self.width = asyncio.Semaphore(2 * self.session.width)
         for key, group in groups.items():
             await self.width.acquire()
+            if self.ended_by is not None:
+                raise self.ended_by
             if self.account.is_reached:
                 self.account.leave(self.asking.pop(key))
                 self.width.release()
@@ -323,6 +327,9 @@ class _Run:
         except BudgetReached as reached:
             # Others are on their way and paid for: the run goes on, and begins nothing new.
             self.account.leave(group, reached)
+            return
+        except ModelError as error:
+            self.ended_by = self.ended_by or error  # the same for these
             return
         facts = self.report.facts.total()
         if isinstance(outcome, Waiting):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,12 +18,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from extract.asking import QuotaExhausted
 from extract.errors import StoreError
 from extract.models import find_model
 from extract.pipeline import RunOptions, run
 from extract.report import RunReport
 from extract.store.lock import run_lock
 from extract.tasks import load_task
+from tests.faults.store_kit import numbered_feed
 from tests.stub_model import StubModel
 
 ROOT = Path(__file__).parent.parent
@@ -211,6 +215,41 @@ def test_a_slow_answer_does_not_hold_up_the_next_chunk(
 
     assert ["Net 12", "Net 13", "Net 14"] == called
     assert (3, []) == (report.asked, report.failed)
+
+
+class OutOfMoney(StubModel):
+    """Answers six papers at once, once the seventh has been told that the money is used up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_said = threading.Event()
+        self._numbers = itertools.count(1)
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Answer the first paper, hold the next six, refuse the one after those."""
+        number, answered = next(self._numbers), super().answer(body)
+        if number > 7:
+            self.is_said.set()
+            return 402, {"error": {"message": "out of credits", "type": "insufficient_quota"}}
+        if number > 1:
+            assert self.is_said.wait(30)
+            time.sleep(0.3)  # the refusal arrives first
+        return answered
+
+
+def test_what_is_on_its_way_is_kept_where_the_run_has_to_stop(tmp_path: Path) -> None:
+    """A quota that is used up ends the run; calls that were made before are paid for."""
+    feed = numbered_feed(tmp_path / "feed.jsonl", 30)
+    with OutOfMoney() as server, pytest.raises(QuotaExhausted):
+        run(
+            RunOptions(feed=str(feed), database=tmp_path / "p.duckdb", concurrency=7),
+            find_model("stub", load_task(), base_url=server.url),
+        )
+
+    assert [("ok", 7)] == rows(
+        tmp_path / "p.duckdb", "select status, count(*) from completions group by all"
+    )
+    assert 8 == len(server.calls)
 
 
 def test_a_changed_text_is_asked_again(tmp_path: Path) -> None:

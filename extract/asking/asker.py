@@ -152,7 +152,7 @@ class Asker:
             return await self._call(line, question, tally)
         except Fault as first:
             fault = first
-        policy = retrying(self.limits, tally, clock=self._clock, sleep=self._sleep)
+        policy = retrying(self.limits, tally, clock=self._clock, sleep=self._gate.pause)
         async for attempt in policy:
             with attempt:
                 if fault is not None:

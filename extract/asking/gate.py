@@ -65,6 +65,7 @@ class Gate:
         self._narrowed_at = float("-inf")
         self._failed_in_a_row = 0
         self._shut_by: ModelError | None = None
+        self._shut = asyncio.Event()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -115,7 +116,7 @@ class Gate:
                     self._news.clear()
                     await self._news.wait()
                 else:
-                    await self._sleep(min(wait_s, LOOK_S))
+                    await self.pause(min(wait_s, LOOK_S))
                 await self.wait_until_free()
             ticket.waited_s = self._clock() - before
             self._rates.take(ticket, self._clock())
@@ -129,9 +130,18 @@ class Gate:
 
     async def wait_until_free(self) -> None:
         """Wait while the provider wants to be left alone; raise where the gate is shut."""
-        while (left := self._held_until - self._clock()) > 0:
-            await self._sleep(left + random.uniform(0, SPREAD_S))
+        while self._shut_by is None and (left := self._held_until - self._clock()) > 0:
+            await self.pause(left + random.uniform(0, SPREAD_S))
         self._check_open()
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait, but no longer than until the gate is shut."""
+        waits = [asyncio.ensure_future(each) for each in (self._sleep(wait_s), self._shut.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     def hold(self, wait_s: float) -> None:
         """Let nobody call for *wait_s* from now."""
@@ -161,6 +171,7 @@ class Gate:
     def shut(self, reason: ModelError) -> None:
         """Let nobody call any more; every paper ends with *reason*."""
         self._shut_by = self._shut_by or reason
+        self._shut.set()
 
     def answered(self) -> None:
         """Note that the provider gave an answer, whatever it was worth."""
