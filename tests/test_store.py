@@ -11,7 +11,7 @@ import pytest
 
 from extract.errors import PaperfactsError, StoreError
 from extract.store import connection
-from extract.store.connection import attached
+from extract.store.connection import connected
 from extract.store.database import Batch, Database
 from extract.store.inserting import insert
 from extract.store.query import run_query
@@ -179,7 +179,7 @@ def test_values_of_every_type_come_back(tmp_path: Path) -> None:
         {"n": 2, "a": ["x\x00", None], "s": [[]], "d": 2.5, "t": "2026-11-23 01:02:03.000004"},
         {"n": 3, "a": ("1",), "s": [[0, 5], (6, 7)], "d": float("nan"), "t": "2026-11-23"},
     ]
-    with attached(tmp_path / "papers.duckdb") as opened:
+    with connected(tmp_path / "papers.duckdb") as opened:
         opened.execute("create table x (n int, a varchar[], s int[][], d double, t timestamp)")
         insert(opened, "x", columns, rows)
         insert(opened, "x", columns, [{}])

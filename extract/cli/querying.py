@@ -14,7 +14,7 @@ Format = Literal["table", "json", "jsonl", "csv", "markdown"]
 
 
 def sql(
-    statement: str,
+    statement: Annotated[str, Parameter(allow_leading_hyphen=True)],
     *,
     db: Annotated[Path | None, Parameter(name="--db")] = None,
     format: Annotated[Format, Parameter(name=["--format", "-f"])] = "table",

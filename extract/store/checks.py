@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from extract.errors import InputError, PaperfactsError
 from extract.store.copying import wal_path
-from extract.store.layout import SCHEMA_VERSION, TABLES, identifier
+from extract.store.faults import not_ours
+from extract.store.layout import META, SCHEMA_VERSION, TABLES, identifier
 from extract.store.lock import holder
 from extract.store.reading import literal, rows_of
 from extract.store.rescue import waiting
@@ -48,7 +49,7 @@ def examine(db: Path) -> Iterator[Check]:
     yield Check("file", "ok", "opens")
     names = {name for schema, name in tables if schema == "main"}
     if missing := sorted(TABLES.keys() - names):
-        yield _lacking(db, missing)
+        yield _lacking(db, missing, tables.get(("main", "meta"), []))
         return
     checks: list[Callable[[], Check]] = [
         lambda: _version(db),
@@ -97,10 +98,10 @@ def _log(db: Path, running: str | None) -> Check:
     return Check("log", "ok", "none left behind")
 
 
-def _lacking(db: Path, missing: list[str]) -> Check:
+def _lacking(db: Path, missing: list[str], meta: list[str]) -> Check:
     words = f"there is no table {', '.join(missing)}"
-    if "meta" in missing:
-        return Check("version", "wrong", f"{words}: paperfacts has not made this file")
+    if not META.keys() <= set(meta):
+        return Check("version", "wrong", str(not_ours(db)), "name a database of paperfacts")
     return Check("version", "note", words, "the next run makes it, after a backup")
 
 

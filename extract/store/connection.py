@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "v1.4.0",
     "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
     "threads": "2",
 }
@@ -94,6 +95,12 @@ def attached(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.Duck
     import duckdb
 
     _check(path)
+    if not path.exists():  # attaching would make an empty one
+        raise StoreError(
+            f"{path} is gone: it was moved or deleted in the meantime",
+            hint="Put it back and run the same command again.",
+            fault="missing",
+        )
     with _TURN:
         engine = _attach(path, time.monotonic() + wait_s)
         try:
@@ -113,11 +120,35 @@ def _check(path: Path) -> None:
     """Refuse names that DuckDB would take for something else, and a forked process."""
     if os.getpid() != _STARTED_IN:
         raise StoreError("the database was opened in a forked process", hint="Use spawn.")
+    check_path(path)
     if path.suffix in (".csv", ".json", ".jsonl", ".parquet", ".txt", ".tsv"):
         raise StoreError(f"{path} has the name of a data file", hint="Name it papers.duckdb.")
-    if path.stem == "history" or path.stem.startswith("task_"):
-        # DuckDB names the database after its file, and could not tell it from these schemas.
-        raise StoreError(f"{path.stem} is the name of a schema", hint="Name it papers.duckdb.")
+    stem = path.name.partition(".")[0]
+    if stem == "history" or stem.startswith("task_"):
+        # DuckDB names the database after its file, up to the first full stop, and could not tell
+        # it from these schemas.
+        raise StoreError(
+            f"{path} would be the database {stem}, which is the name of a schema",
+            hint="Name it papers.duckdb.",
+        )
+
+
+def check_path(path: Path) -> None:
+    """Refuse what DuckDB cannot open, would wait for, or would keep the log of elsewhere."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise StoreError(f"{path} is not a file", hint="Name a database file.")
+    place = str(path.absolute())
+    if "?" in place:
+        raise StoreError(
+            f"{path} cannot be a database: DuckDB reads the ? in {place} as the end of the path",
+            hint="Name a file without ? in its path.",
+        )
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"{path} cannot be a database: its path is not UTF-8", hint="Name another file."
+        ) from error
 
 
 def _attach(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
@@ -177,7 +208,9 @@ def _open(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyCon
 
     while True:
         try:
-            connection = duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+            # The whole path: ":memory:" and "md:papers" are files here, too.
+            place = str(path.absolute())
+            connection = duckdb.connect(place, read_only=read_only, config=CONFIG)
             connection.execute(_NO_PROGRESS)
             return connection
         except duckdb.Error as error:

@@ -20,7 +20,16 @@ _SIGNS = (
     ("full", ("No space left", "ENOSPC", "Disk quota exceeded")),
     ("fsync", ("fsync failed", "has been invalidated", "Input/output error")),
     # DuckDB takes a file called .csv, .json or .parquet for a table to show from memory.
-    ("foreign", ("not a valid DuckDB database", "launch in-memory database")),
+    # One that begins like SQLite's is for an extension to read, which is not loaded.
+    (
+        "foreign",
+        (
+            "not a valid DuckDB database",
+            "launch in-memory database",
+            "sqlite_scanner",
+            "Loading external extensions is disabled",
+        ),
+    ),
     ("newer", ("version number",)),
     ("denied", ("Permission denied", "Read-only file system")),
     (
@@ -56,6 +65,15 @@ def store_error(db: Path, words: str) -> StoreError:
     fault = fault_of(words)
     what, hint = _told(db, fault)
     return StoreError(f"{what}: {line}", hint=hint, fault=fault)
+
+
+def not_ours(db: Path) -> StoreError:
+    """Return the error for a DuckDB file that holds another program's tables under our names."""
+    return StoreError(
+        f"{db} was not made by paperfacts: it is another program's database",
+        hint="Name another file.",
+        fault="foreign",
+    )
 
 
 def _told(db: Path, fault: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ from typing import IO, Any
 
 from extract.errors import InputError, PaperfactsError, QueryError
 from extract.store import query_errors, query_rules
+from extract.store.connection import check_path
 from extract.store.query_wire import Row, read_line, read_rows
 
 _CHILD = Path(__file__).with_name("query_child.py")
@@ -130,6 +131,7 @@ def _order(
         raise InputError(f"{db} is a folder, not a file", hint="name a database after --db")
     if not os.path.isfile(db):
         raise InputError(f"{db} is not a file", hint="name a database after --db")
+    check_path(db)
     if memory_mb < MIN_MEMORY_MB:
         raise InputError(f"a query needs at least {MIN_MEMORY_MB} MB of memory, not {memory_mb}")
     try:

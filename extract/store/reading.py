@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from extract.errors import InputError
+from extract.errors import InputError, QueryError, StoreError
 from extract.store.layout import identifier, task_schema
 from extract.store.query import run_query
 from extract.task import Task
@@ -20,7 +20,16 @@ Row = dict[str, Any]
 
 def rows_of(db: Path, sql: str) -> list[Row]:
     """Return the rows of one statement, each as a dictionary."""
-    result = run_query(db, sql, max_rows=None, timeout_s=300)
+    try:
+        result = run_query(db, sql, max_rows=None, timeout_s=300)
+    except QueryError as error:
+        if not str(error).startswith(("Catalog Error", "Binder Error")):
+            raise
+        # The statement is ours, so the tables are not: an older file, or another program's.
+        raise StoreError(
+            f"{db} lacks a table or column that is read here: {str(error).partition(chr(10))[0]}",
+            hint=f"Look at it with: paperfacts doctor {db}",
+        ) from error
     names = [column.name for column in result.columns]
     return [dict(zip(names, row, strict=True)) for row in result.rows]
 

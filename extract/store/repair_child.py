@@ -41,7 +41,10 @@ def connect(path: str, *, read_only: bool = False) -> Any:
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
-        "storage_compatibility_version": "v1.4.0"
+        "storage_compatibility_version": "v1.4.0",
+        # A file of another kind would have DuckDB fetch what reads it.
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
     }
     connection = duckdb.connect(path, read_only=read_only, config=config)
     connection.execute("set enable_progress_bar = false")  # stdout is for the answer
@@ -95,6 +98,8 @@ class Saving:
         """Copy all tables and views, and make the rows agree with each other."""
         import duckdb
 
+        if self.new.execute(SIGNATURE).fetchone() is None:
+            return {"is_foreign": True}
         for schema, name, sql in self.found:
             self.new.execute(f"create schema if not exists {quoted(schema)}")
             self.new.execute(sql)
@@ -182,6 +187,11 @@ class Saving:
 
 FIRST = "select database_name from duckdb_databases() where not internal and path is not null \
 and database_name <> 'damaged'"
+SIGNATURE = """
+select 1 from duckdb_columns()
+where database_name = 'damaged' and schema_name = 'main' and table_name = 'meta'
+and column_name = 'flush_seq'
+"""
 VIEWS = """
 select schema_name, sql from duckdb_views()
 where database_name = 'damaged' and not internal order by view_oid

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError, StoreError
+from extract.store.connection import check_path
 from extract.store.copying import copy_file, wal_path
-from extract.store.faults import store_error
+from extract.store.faults import not_ours, store_error
 from extract.store.layout import SCHEMA_VERSION
 from extract.store.lock import run_lock
 from extract.store.state import read_state, write_state
@@ -95,6 +96,7 @@ def repair_database(db: Path, to: Path) -> Repaired:
     """Write what can be read of *db* to the new file *to*."""
     if not db.exists():
         raise InputError(f"there is no database at {db}", hint="name a database file")
+    check_path(db)
     if to.exists():
         raise InputError(f"{to} exists", hint="Name another file with --to.")
     if not to.parent.is_dir():
@@ -110,6 +112,8 @@ def repair_database(db: Path, to: Path) -> Repaired:
         new = Path(folder) / "repaired.duckdb"
         sign = [SCHEMA_VERSION, tool_version()]
         saved = _child(db, {"do": "save", "db": str(best.path), "to": str(new), "sign": sign})
+        if saved.get("is_foreign"):
+            raise not_ours(db)
         new.replace(to)
     write_state(to, saved["flush_seq"])
     return Repaired(

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from extract.errors import StoreError
 from extract.store.connection import connected
 from extract.store.copying import copy_aside, wal_path
+from extract.store.faults import not_ours
 from extract.store.layout import (
+    META,
     SCHEMA_VERSION,
     TABLES,
     Columns,
@@ -61,7 +63,7 @@ def look(database: Path) -> Found:
         columns: dict[str, Columns] = {}
         for table, column, type_ in rows:
             columns.setdefault(table, {})[column] = type_
-        if not {"schema_version", "tool_version", "flush_seq"} <= columns.get("meta", {}).keys():
+        if not META.keys() <= columns.get("meta", {}).keys():
             return Found(columns=columns)
         row = connection.execute(
             "select schema_version, tool_version, flush_seq from meta"
@@ -82,7 +84,17 @@ def check(database: Path) -> tuple[Found, list[str]]:
     if not database.exists():
         return Found(), []
     found = _not_newer(database)
-    return found, _lost(database, found)
+    return found, [*_beside(database, found), *_lost(database, found)]
+
+
+def _beside(database: Path, found: Found) -> list[str]:
+    """Say whose tables ours are made beside; raise `StoreError` where they have our names."""
+    if not found.columns or META.keys() <= found.columns.get("meta", {}).keys():
+        return []
+    if TABLES.keys() & found.columns.keys():
+        raise not_ours(database)
+    others = ", ".join(sorted(found.columns)[:5])
+    return [f"{database} is another program's ({others}): tables of ours are made beside these"]
 
 
 def check_readable(database: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 
 from extract.errors import PaperfactsError
 from extract.store.query import run_query
+from tests.command import paperfacts
+from tests.faults.store_kit import command, environment
 
 LINES = Path(__file__).parents[2].joinpath("fixtures", "statements.txt").read_text("utf-8")
 STATEMENTS = [line.split("\t") for line in LINES.splitlines() if not line.startswith("#")]
@@ -60,6 +63,33 @@ def test_no_statement_outlasts_its_limits(folder: Path) -> None:
 
     assert expected == found
     assert before == contents(folder)
+
+
+def test_a_statement_from_standard_input_is_held_to_the_same(folder: Path) -> None:
+    """`-` reads it, and a statement may begin with a comment; a second one behind NUL counts."""
+    plain = paperfacts("sql", "-", "--db", "papers.duckdb", cwd=folder, input="select 41 + 1 as n")
+    two = paperfacts("sql", "-", "--db", "papers.duckdb", cwd=folder, input="select 1\0; drop x")
+    noted = paperfacts("sql", "-- all\nselect 7 as n", "--db", "papers.duckdb", cwd=folder)
+
+    assert (0, "42") == (plain.returncode, plain.stdout.split()[2])
+    assert (6, "") == (two.returncode, two.stdout)
+    assert (0, "7") == (noted.returncode, noted.stdout.split()[2])
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_refusal_that_nobody_reads_keeps_its_exit_code(folder: Path, flags: list[str]) -> None:
+    """`paperfacts sql ... 2>&1 | head -0` is no bug of ours, and ends with 6."""
+    process = subprocess.Popen(
+        command("sql", "drop table results", "--db", "papers.duckdb", *flags),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert 6 == process.wait(60)
 
 
 def outcome(sql: str) -> str:
