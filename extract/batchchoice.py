@@ -18,6 +18,7 @@ from extract.store.batches import StoredBatch, stored_batches
 from extract.store.lock import WAIT_S
 from extract.task import Task
 from extract.tasks import BUILT_IN, load_task
+from extract.terminal import shell_word
 
 if TYPE_CHECKING:
     from extract.asking import Endpoint
@@ -43,7 +44,8 @@ class Chosen:
         if not self.database.exists():
             raise InputError(
                 f"there is no database at {self.database}",
-                hint=f"paperfacts run FEED --batch --model openai/NAME --db {self.database}",
+                hint="paperfacts run FEED --batch --model openai/NAME"
+                f" --db {shell_word(self.database)}",
             )
         stored = stored_batches(self.database)
         if not self.ids:

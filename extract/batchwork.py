@@ -29,6 +29,7 @@ from extract.store.lock import WAIT_S, run_lock
 from extract.store.rescue import take_up
 from extract.store.spending import spent_before
 from extract.tasks import load_task
+from extract.terminal import shell_word
 
 if TYPE_CHECKING:
     from extract.asking import Endpoint
@@ -192,7 +193,8 @@ def open_words(model: Model, database: Path) -> str:
         return ""
     return (
         f"{sum(batch.requests for batch in waiting):,} requests are in open batches, and a live run"
-        f" asks them again; they can be fetched with: paperfacts batch fetch --db {database}"
+        " asks them again; they can be fetched with: paperfacts batch fetch"
+        f" --db {shell_word(database)}"
     )
 
 

@@ -8,6 +8,7 @@ sees. `safe_text` shows them as escapes; everything else stays as it is.
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 
 #: Controls, format characters (bidi, zero-width, tags), separators and lone surrogates:
@@ -63,3 +64,8 @@ def _escape(character: str) -> str:
     if point < 0x100:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def shell_word(path: object) -> str:
+    """Return a path as it can be pasted into a shell: quoted where it has to be."""
+    return shlex.quote(str(path))

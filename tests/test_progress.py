@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from extract.cli import progress
-from extract.cli.progress import RunWatch
+from extract.cli.progress import RunWatch, next_line
 from extract.report import RunReport
 
 
@@ -48,3 +50,12 @@ def test_lines_come_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> Non
 
     assert capsys.readouterr().err == ""
     assert progress.LINE_EVERY_S == 10.0
+
+
+def test_the_next_command_can_be_pasted_into_a_shell() -> None:
+    """A path with a quote or a space is one word there."""
+    report = RunReport("run-1", "feed", "it's mine.duckdb", "m", "facts")
+    report.facts["claims"] = 1
+    (said,) = next_line(report)
+    assert ["paperfacts", "sql"] == shlex.split(said)[1:3]
+    assert ["--db", "it's mine.duckdb"] == shlex.split(said)[-2:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract.terminal import safe_text
+from extract.terminal import safe_text, shell_word
 
 if TYPE_CHECKING:
     from extract.store.batches import StoredBatch
@@ -43,10 +43,11 @@ def next_line(shown: list[StoredBatch], db: Path) -> str:
     """Say what to do now."""
     from extract.batchwork import has_losses
 
+    place = f"--db {shell_word(db)}"
     if any(batch.is_open for batch in shown):
-        return f"next: paperfacts batch fetch --db {db}   (from any machine; takes up to 24 hours)"
+        return f"next: paperfacts batch fetch {place}   (from any machine; takes up to 24 hours)"
     if any(map(has_losses, shown)):
-        return f"next: run the feed again, or paperfacts batch fetch --resubmit --db {db}"
+        return f"next: run the feed again, or paperfacts batch fetch --resubmit {place}"
     if not shown:
         return f"there are no open batches in {db}"
-    return f'next: paperfacts sql "select * from results limit 5" --db {db}'
+    return f'next: paperfacts sql "select * from results limit 5" {place}'

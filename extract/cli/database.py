@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from extract.terminal import shell_word
+
 
 def stored_database(given: Path | None) -> Path:
     """Return the database to read; `InputError` where the settings name one that is not there.
@@ -25,5 +27,7 @@ def stored_database(given: Path | None) -> Path:
         words = f"no database is named, and the default, {path}, {what}"
     hint = "Name one with --db."
     if not path.is_dir():
-        hint = f"Name another one with --db, or make it: paperfacts run FEED --db {path}"
+        hint = (
+            f"Name another one with --db, or make it: paperfacts run FEED --db {shell_word(path)}"
+        )
     raise InputError(words, hint=hint)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from extract.money.words import dollars
-from extract.terminal import safe_text
+from extract.terminal import safe_text, shell_word
 
 if TYPE_CHECKING:
     from extract.local.progress import FetchProgress
@@ -142,7 +142,7 @@ def next_line(report: RunReport) -> list[str]:
         return []
     kind = report.facts.most_common(1)[0][0]
     query = f"select paper_id, evidence from {kind} limit 5"
-    return [safe_text(f'next: paperfacts sql "{query}" --db {report.database}')]
+    return [safe_text(f'next: paperfacts sql "{query}" --db {shell_word(report.database)}')]
 
 
 def money_lines(report: RunReport) -> list[str]:

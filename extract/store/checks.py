@@ -20,6 +20,7 @@ from extract.store.reading import literal, rows_of
 from extract.store.rescue import waiting
 from extract.store.state import read_state
 from extract.store.versions import lost_words
+from extract.terminal import shell_word
 from extract.version import tool_version
 
 Verdict = Literal["ok", "note", "wrong"]
@@ -38,7 +39,9 @@ class Check:
 def examine(db: Path) -> Iterator[Check]:
     """Yield the checks of *db*; where it cannot be opened, the first one is the last."""
     if not db.exists():
-        raise InputError(f"there is no database at {db}", hint=f"paperfacts run FEED --db {db}")
+        raise InputError(
+            f"there is no database at {db}", hint=f"paperfacts run FEED --db {shell_word(db)}"
+        )
     running = holder(db)
     yield _log(db, running)
     try:

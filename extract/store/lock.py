@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from extract.errors import StoreError
+from extract.terminal import shell_word
 
 WAIT_S = 5.0
 
@@ -29,7 +30,8 @@ def run_lock(database: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
     path = lock_path(database)
     if database.is_dir():
         raise StoreError(
-            f"{database} is a folder", hint=f"Name a file in it: --db {database / 'papers.duckdb'}"
+            f"{database} is a folder",
+            hint=f"Name a file in it: --db {shell_word(database / 'papers.duckdb')}",
         )
     if not database.parent.is_dir():
         raise StoreError(

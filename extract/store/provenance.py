@@ -11,6 +11,7 @@ from extract.errors import InputError
 from extract.store.layout import history_table, identifier, task_schema
 from extract.store.reading import Row, check_task, literal, one_paper, rows_of
 from extract.task import RecordKind, Task
+from extract.terminal import shell_word
 
 LISTED = 10
 """How many papers are listed at most where several could be meant."""
@@ -48,7 +49,8 @@ def find_paper(db: Path, wanted: str) -> Row:
     if not found:
         raise InputError(
             f"no paper {wanted!r} in {db}",
-            hint=f'List them with: paperfacts sql "select paper_id, title from papers" --db {db}',
+            hint='List them with: paperfacts sql "select paper_id, title from papers"'
+            f" --db {shell_word(db)}",
         )
     if len(found) > 1:
         lines = [
@@ -110,7 +112,7 @@ def origin_of(db: Path, task: Task, fact_id: str) -> Origin:
         raise InputError(
             f"no fact {fact_id!r} of the task {task.name} in {db}",
             hint=f'A fact_id stands in every row: paperfacts sql "select * from'
-            f' {task.kinds[0].name}" --db {db}',
+            f' {task.kinds[0].name}" --db {shell_word(db)}',
         )
     found = rows[0]
     completion = json.loads(found["completion"])

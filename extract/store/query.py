@@ -30,6 +30,7 @@ from extract.errors import InputError, PaperfactsError, QueryError
 from extract.store import query_errors, query_rules
 from extract.store.connection import check_path
 from extract.store.query_wire import Row, read_line, read_rows
+from extract.terminal import shell_word
 
 _CHILD = Path(__file__).with_name("query_child.py")
 #: What `run_query` collects at most, in bytes on the pipe; `iter_query` has no such bound.
@@ -126,7 +127,9 @@ def _order(
 ) -> dict[str, Any]:
     """Return the order to the child, after what can be checked without it."""
     if not os.path.exists(db):
-        raise InputError(f"there is no database at {db}", hint=f"paperfacts run FEED --db {db}")
+        raise InputError(
+            f"there is no database at {db}", hint=f"paperfacts run FEED --db {shell_word(db)}"
+        )
     if os.path.isdir(db):
         raise InputError(f"{db} is a folder, not a file", hint="name a database after --db")
     if not os.path.isfile(db):

@@ -14,6 +14,7 @@ from extract.errors import InputError, QueryError, StoreError
 from extract.store.layout import identifier, task_schema
 from extract.store.query import run_query
 from extract.task import Task
+from extract.terminal import shell_word
 
 Row = dict[str, Any]
 
@@ -49,7 +50,7 @@ def check_task(db: Path, task: Task) -> None:
         f"The database has the task {', '.join(held)}: give that after --task, a task of your own"
         " as the path of its folder."
         if held
-        else f"Run it first, with the same --task: paperfacts run FEED --db {db}"
+        else f"Run it first, with the same --task: paperfacts run FEED --db {shell_word(db)}"
     )
     raise InputError(f"the task {task.name} was not run on any paper of {db}", hint=hint)
 

@@ -18,6 +18,7 @@ from extract.errors import InputError
 from extract.store.layout import SHOWN, history_table
 from extract.store.reading import literal, rows_of
 from extract.task import Task
+from extract.terminal import shell_word
 
 SELECTORS = {"run": "e.run_id", "model": "c.model", "prompt": "c.prompt_version"}
 """What an extraction can be picked by, and the column that says it."""
@@ -117,5 +118,5 @@ def _words(wanted: Mapping[str, str]) -> str:
 def _what_there_is(db: Path) -> str:
     return (
         'What there is: paperfacts sql "select distinct e.task, e.run_id, model, prompt_version'
-        f' from extractions e join completions using (completion_key)" --db {db}'
+        f' from extractions e join completions using (completion_key)" --db {shell_word(db)}'
     )
