@@ -24,6 +24,7 @@ from extract.store.layout import identifier, task_schema
 from extract.store.reading import literal, rows_of
 from extract.store.selecting import selected_facts
 from extract.task import Task
+from extract.terminal import counted
 
 BELOW = 0.6
 """Mean confidence under which a paper's facts are looked at again."""
@@ -99,18 +100,14 @@ class SecondLook:
             return [f"then {self.model}: no paper was in doubt, nothing was asked"]
         doubts = ", ".join(f"{count} {reason}" for reason, count in self.reasons.items())
         usage, left = self.report.usage, self.report.left
+        doubtful = sum(self.reasons.values())
         words = [
-            f"then {self.model}: {counted(sum(self.reasons.values()))} in doubt ({doubts});"
+            f"then {self.model}: {counted(doubtful, 'paper')} in doubt ({doubts});"
             f" {self.report.asked} asked, {usage.input_tokens:,} tokens in,"
             f" {usage.output_tokens:,} out" + (f"; {left} left: the budget is reached" * bool(left))
         ]
         # Where nobody was asked there is no difference to show.
-        return words if left == sum(self.reasons.values()) else [*words, self.text]
-
-
-def counted(papers: int) -> str:
-    """Return a number of papers in words."""
-    return f"{papers} {'paper' if papers == 1 else 'papers'}"
+        return words if left == doubtful else [*words, self.text]
 
 
 def facts_now(db: Path, task: Task, papers: Iterable[str]) -> FactSet:

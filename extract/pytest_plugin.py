@@ -248,18 +248,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(
             "No test plays them any more. Delete the files, or run: pytest --paperfacts-record"
         )
+    if ledger.asked or ledger.removed:
+        from extract.terminal import counted
     if ledger.asked:
-        asked = _counted(len(ledger.asked), "question")
+        asked = counted(len(ledger.asked), "question")
         terminalreporter.line(f"paperfacts: {asked} asked and recorded")
     for path in sorted(set(ledger.written)):
         terminalreporter.line(f"paperfacts: expected facts written to {path}")
     if ledger.removed:
-        removed = _counted(ledger.removed, "recording")
+        removed = counted(ledger.removed, "recording")
         terminalreporter.line(f"paperfacts: {removed} that nothing plays removed")
-
-
-def _counted(count: int, things: str) -> str:
-    return f"{count} {things}" if count == 1 else f"{count} {things}s"
 
 
 def _told(error: PaperfactsError) -> str:

@@ -69,3 +69,8 @@ def _escape(character: str) -> str:
 def shell_word(path: object) -> str:
     """Return a path as it can be pasted into a shell: quoted where it has to be."""
     return shlex.quote(str(path))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words: `1 paper`, `2,000 papers`."""
+    return f"{number:,} {thing}" + "s" * (number != 1)

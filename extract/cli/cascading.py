@@ -17,11 +17,12 @@ def ask_again(
     name: str, options: RunOptions, first: Model, report: RunReport, *, force: bool, verbose: bool
 ) -> SecondLook:
     """Ask the model *name* about the papers of a run that are in doubt; say what that changed."""
-    from extract.cascade import SecondLook, counted, facts_now, papers_in_doubt, second_look
+    from extract.cascade import SecondLook, facts_now, papers_in_doubt, second_look
     from extract.cli.progress import RunWatch
     from extract.models import find_model
     from extract.pipeline import run
     from extract.probed import standing
+    from extract.terminal import counted
 
     task, db = first.recipe.task, options.database
     # On a server of the user's own, a name is a model of that server.
@@ -30,7 +31,8 @@ def ask_again(
     if not doubts:
         return SecondLook(second.name, {}, None, {}, "")
     probe = standing(second, db, force=force)
-    print(f"paperfacts: then {second.describe}: {counted(len(doubts))} in doubt", file=sys.stderr)
+    doubtful = counted(len(doubts), "paper")
+    print(f"paperfacts: then {second.describe}: {doubtful} in doubt", file=sys.stderr)
     before = facts_now(db, task, doubts)
     again = replace(options, only=frozenset(doubts), probe=probe.verdict)
     with RunWatch() as watch:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from extract.money.words import dollars
-from extract.terminal import safe_text, shell_word
+from extract.terminal import counted, safe_text, shell_word
 
 if TYPE_CHECKING:
     from extract.local.progress import FetchProgress
@@ -104,7 +104,7 @@ def summary_lines(report: RunReport) -> list[str]:
     """Return the summary of a run, a line each."""
     rate = report.asked / report.seconds if report.seconds and report.asked else 0.0
     lines = [
-        f"{report.papers} papers: {report.asked} asked, {report.cached} already done,"
+        f"{counted(report.papers, 'paper')}: {report.asked} asked, {report.cached} already done,"
         f" {len(report.failed)} failed{_waiting(report)}  ({report.seconds:.1f} s"
         + (f", {1 / rate:.1f} s a paper)" if rate else ")")
     ]

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from extract.cli.options import AS_SET, WHOLE, Asking, Taking, settled
 from extract.local.progress import Progress, silent
+from extract.terminal import counted
 
 if TYPE_CHECKING:
     from extract.cassettes import CassetteSession
@@ -181,8 +182,8 @@ def _summary(done: dict[str, Any], told: list[str]) -> list[str]:
     """Return what was recorded, in lines."""
     failed = len(done["failed"])
     lines = [
-        f"{done['papers']} papers: {done['asked']} asked now, {failed} failed;"
-        f" {done['recordings']} recordings in {done['to']}"
+        f"{counted(done['papers'], 'paper')}: {done['asked']} asked now, {failed} failed;"
+        f" {counted(done['recordings'], 'recording')} in {done['to']}"
     ]
     if told and done["pruned"]:
         lines += [f"deleted, as no paper of this feed asks for them: {len(told)}", *told]
