@@ -117,6 +117,31 @@ def test_nothing_in_doubt_asks_nothing(tmp_path: Path) -> None:
     assert len(server.calls) == 1
 
 
+class Misnaming(StubModel):
+    """A server whose model names a bird that the text does not have."""
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Answer as the stub does, with another name."""
+        status, document = super().answer(body)
+        message = document["choices"][0]["message"]
+        message["content"] = message["content"].replace("Heron", "Egret")
+        return status, document
+
+
+def test_too_little_grounded_is_no_success_where_nothing_is_in_doubt(tmp_path: Path) -> None:
+    """A second model that was asked nothing does not hide what the first one's facts are worth."""
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(json.dumps({"id": "h", "title": "Heron: x", "abstract": "We win nothing."}))
+    with Misnaming() as server:
+        done = paperfacts(
+            *("run", feed, "--db", tmp_path / "c.duckdb", "--base-url", server.url),
+            *("--model", "small", "--then", "large", "--min-grounded", "0.95"),
+            cwd=tmp_path,
+        )
+    assert "nothing was asked" in done.stdout
+    assert done.returncode == 3, done.stdout + done.stderr
+
+
 def test_what_a_budget_left_is_told_and_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

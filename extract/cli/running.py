@@ -120,8 +120,10 @@ def run_feed(
         look = ask_again(then, options, chosen, report, force=force, verbose=verbose)
     _print(report, look, as_json=json_)
     if look is not None:
-        # What the second model answered is no failure any more; what a budget left is still left.
-        return look.exit_code or (report.exit_code if report.left else 0)
+        # What the second model answered is no failure any more; what a budget left is still left,
+        # and where it was asked nothing the first run's outcome stands.
+        stands = report.left or look.report is None
+        return look.exit_code or (report.exit_code if stands else 0)
     return _stale(session, report, options) or report.exit_code
 
 
