@@ -196,7 +196,7 @@ def test_an_answer_that_a_live_run_had_first_is_paid_for_too(tmp_path: Path) -> 
 
 
 def test_a_batch_that_may_run_unseen_stays_held_when_it_is_forgotten(tmp_path: Path) -> None:
-    """One that the provider does not know, and one whose start broke where nothing is listed."""
+    """One that the provider does not know any more may still be billed."""
     with BatchServer() as server:
         place = make_place(server, tmp_path)
         place.run()

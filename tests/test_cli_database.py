@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,6 @@ READING = {
     "diff": ["diff", "@model=replay", "@model=replay", "--json"],
     "batch": ["batch", "status", "--json"],
 }
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, an empty config folder, and no variables of ours."""
-    for name in [*os.environ]:
-        if name.startswith("PAPERFACTS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "project"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def make(path: Path) -> Path:

@@ -21,19 +21,6 @@ from tests.command import called
 SECRET = "sk-canary-0123456789abcdef"
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, an empty config folder, and no variables of ours."""
-    for name in [*os.environ]:
-        if name.startswith("PAPERFACTS_") or name.endswith(("_API_KEY", "_TOKEN")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "project"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def write(folder: Path, text: str) -> Path:
     """Write a config file."""
     folder.mkdir(parents=True, exist_ok=True)
