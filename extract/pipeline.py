@@ -121,7 +121,8 @@ def run(
         live = LiveSession(model, options.concurrency, progress, account.purse)
         opened = around(open_session or live.opened)
         job = _Run(options, model, feed, database, report, watch, opened, account)
-        asyncio.run(job.go())
+        with Signals() as signals:
+            asyncio.run(job.go(signals))
     return report
 
 
@@ -154,21 +155,22 @@ class _Run:
         self.started_at = now()
         self.has_row = False
 
-    async def go(self) -> None:
+    async def go(self, signals: Signals) -> None:
         """Run to the end, to an error or to a signal, and leave a row in `runs` that says so."""
+        signals.end(asyncio.current_task())
         state, code = "failed", 1
         try:
-            with Signals(asyncio.current_task()) as stopped, Writer(self.database) as writer:
+            with Writer(self.database) as writer:
                 self.writer = writer
                 try:
                     async with AsyncExitStack() as stack:
                         self.stack = stack
                         await self._all_papers()
                 except asyncio.CancelledError:
-                    if not stopped:
+                    if not signals.name:
                         raise
-                    self.report.stopped_by = stopped[0]
-                    raise Stopped(stopped[0], self.report) from None
+                    self.report.stopped_by = signals.name
+                    raise Stopped(signals.name, self.report) from None
             state, code = self.report.state, self.report.exit_code
         except PaperfactsError as error:
             state, code = "stopped", error.exit_code

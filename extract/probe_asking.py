@@ -74,7 +74,8 @@ def ask_about(
     opened = open_session or LiveSession(model, concurrency, progress).opened
     began = time.monotonic()
     try:
-        asyncio.run(asked.all(list(texts), opened))
+        with Signals() as signals:
+            asyncio.run(asked.all(list(texts), opened, signals))
     finally:
         report.seconds = time.monotonic() - began
     return asked.replies
@@ -87,26 +88,26 @@ class _Asking:
         self.model, self.report, self.watch = model, report, watch
         self.replies: Replies = {}
 
-    async def all(self, texts: list[ProbeText], opened: OpenSession) -> None:
+    async def all(self, texts: list[ProbeText], opened: OpenSession, signals: Signals) -> None:
         """Ask about every text that a run would ask about."""
+        signals.end(asyncio.current_task())
         if EMPTY in texts:
             self.replies[EMPTY.id] = Reply({}, Grounded((), ()))
             texts.remove(EMPTY)
         self.report.papers, self.report.is_all_read = len(texts), True
-        with Signals(asyncio.current_task()) as stopped:
-            try:
-                async with opened() as session:
-                    waiting = iter(texts)
-                    async with asyncio.TaskGroup() as workers:
-                        for _ in range(session.width):
-                            workers.create_task(self._work(session, waiting))
-            except asyncio.CancelledError:
-                if not stopped:
-                    raise
-                raise ProbeStopped(stopped[0]) from None
-            except BaseExceptionGroup as errors:
-                ours = errors.subgroup(PaperfactsError)
-                raise _leaf(ours or errors) from None
+        try:
+            async with opened() as session:
+                waiting = iter(texts)
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(session.width):
+                        workers.create_task(self._work(session, waiting))
+        except asyncio.CancelledError:
+            if not signals.name:
+                raise
+            raise ProbeStopped(signals.name) from None
+        except BaseExceptionGroup as errors:
+            ours = errors.subgroup(PaperfactsError)
+            raise _leaf(ours or errors) from None
 
     async def _work(self, session: Session, waiting: Iterable[ProbeText]) -> None:
         """Ask about one text after the other, as long as there are any."""

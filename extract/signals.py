@@ -6,36 +6,54 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 
 class Signals:
-    """Turns SIGINT and SIGTERM into the end of *task*; a second signal ends at once."""
+    """Takes SIGINT and SIGTERM while its block lasts, around the event loop and all its ends.
 
-    def __init__(self, task: asyncio.Task[Any] | None) -> None:
-        self.task = task
-        self.names: list[str] = []
+    The first ends the task that `end` has named, a second the process. Not the loop's own
+    handlers: those hear nothing while the last rows wait for the file, and are gone when the
+    loop is. Outside the main thread, which alone may take signals, it does nothing.
+    """
 
-    def __enter__(self) -> list[str]:
-        loop = asyncio.get_running_loop()
-        self.installed = []
+    def __init__(self) -> None:
+        self.name = ""
+        """The first signal that came."""
+        self._before: dict[signal.Signals, Any] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._came, signal.Signals(number))
-                self.installed.append(number)
-        return self.names
+            with suppress(ValueError):
+                self._before[number] = signal.signal(number, self._came)
+        return self
 
-    def _came(self, number: signal.Signals) -> None:
-        if self.names:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def end(self, task: asyncio.Task[Any] | None) -> None:
+        """Let the first signal cancel *task* of the running loop, also one that came before."""
+        self._loop, self._task = asyncio.get_running_loop(), task
+        if self.name:
+            self._cancel()
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self.name:
             os._exit(128 + number)
-        self.names.append(number.name)
-        # The loop stands still while the last rows are written, and would not hear a second one.
-        for each in self.installed:
-            signal.signal(each, lambda again, _: os._exit(128 + again))
-        if self.task is not None:
-            self.task.cancel()
+        self.name = signal.Signals(number).name
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the run has ended
+                self._loop.call_soon_threadsafe(self._cancel)
 
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number in self.installed:
-            loop.remove_signal_handler(number)
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()

@@ -24,8 +24,8 @@ from tests.faults.stub_process import Stub, stub_process
 PAPERS = 30
 
 
-def started(feed: Path, db: Path, stub: Stub) -> subprocess.Popen[str]:
-    """Start a run, and return once it is among its calls and has something stored."""
+def started(feed: Path, db: Path, stub: Stub, *, calls: int = 6) -> subprocess.Popen[str]:
+    """Start a run, and return once it has made so many calls."""
     process = subprocess.Popen(
         run_command(feed, db, stub.url, "--concurrency", "2"),
         cwd=ROOT,
@@ -34,7 +34,7 @@ def started(feed: Path, db: Path, stub: Stub) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while len(stub.calls) < 6:
+    while len(stub.calls) < calls:
         assert process.poll() is None
         time.sleep(0.01)
     return process
@@ -82,6 +82,26 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, sent: signal.Signals, c
         assert code == process.returncode
         assert 0 == ran(run_command(feed, db, stub.url)).returncode
     assert PAPERS == len(answered(db))
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_so_it_does_where_the_row_of_the_run_alone_waits(
+    tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    """Nothing was answered, so the writer has ended; the run still has to say that it stopped."""
+    feed, db = numbered_feed(tmp_path / "feed.jsonl", PAPERS), tmp_path / "papers.duckdb"
+    with stub_process(tmp_path / "calls", delay_s=60) as stub:
+        process = started(feed, db, stub, calls=1)
+        time.sleep(0.5)  # the rows of the papers are written in this time
+        with _held(db):
+            process.send_signal(sent)
+            time.sleep(1)
+            assert process.poll() is None
+            process.send_signal(sent)
+            process.communicate(timeout=30)
+
+    assert code == process.returncode
+    assert set() == answered(db)
 
 
 def _held(db: Path) -> duckdb.DuckDBPyConnection:
