@@ -43,6 +43,11 @@ class Signals:
     def end(self, task: asyncio.Task[Any] | None) -> None:
         """Let the first signal cancel *task* of the running loop, also one that came before."""
         self._loop, self._task = asyncio.get_running_loop(), task
+        for number in self._before:
+            # For what it does besides: a signal that another thread is given wakes the loop.
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                self._loop.add_signal_handler(number, lambda: None)
+            signal.signal(number, self._came)
         if self.name:
             self._cancel()
 

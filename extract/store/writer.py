@@ -26,6 +26,7 @@ MAX_ROWS = 100
 MAX_WAIT_S = 0.25
 
 
+JOIN_S = 0.1
 RETRY_WAITS_S = (0.5, 2.0, 5.0)
 """Waits for a full disk to have room again."""
 
@@ -56,7 +57,10 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         self._queue.put(None)
-        self._thread.join()
+        while self._thread.is_alive():
+            # Signals are heard between the joins. The system may give one to another thread,
+            # and a join of any length would sleep through it.
+            self._thread.join(JOIN_S)
         if self._error is not None:
             if isinstance(self._error, PaperfactsError):
                 self._error.hint = f"{self._error.hint} {self.rescue.words()}".lstrip()
