@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-F32, F16, Q4_0, Q4_1, Q8_0 = 0, 1, 2, 3, 8
+F32, F16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K = 0, 1, 2, 3, 6, 8, 12, 14
 Value = tuple[int, bytes]
 
 
@@ -78,6 +78,43 @@ def q8_0(values: Any) -> bytes:
         steps = [int(each + (0.5 if each >= 0 else -0.5)) for each in scaled]
         content += np.float16(scale).tobytes() + struct.pack("32b", *steps)
     return content
+
+
+def half(content: bytes, at: int) -> Any:
+    """Return the half-precision number at byte *at*, in single precision."""
+    return np.float32(np.frombuffer(content, np.float16, 1, at)[0])
+
+
+def q5_0_value(block: bytes, i: int) -> Any:
+    """Return value *i* of a block of 22 bytes."""
+    packed = block[6 + i % 16]
+    low = packed & 15 if i < 16 else packed >> 4
+    fifth = int.from_bytes(block[2:6], "little") >> i & 1
+    return half(block, 0) * np.float32((low | fifth << 4) - 16)
+
+
+def q4_k_value(block: bytes, i: int) -> Any:
+    """Return value *i* of a block of 144 bytes."""
+    group, shares = i // 32, block[4:16]
+    if group < 4:
+        scale, least = shares[group] & 63, shares[group + 4] & 63
+    else:
+        scale = shares[group + 4] & 15 | shares[group - 4] >> 6 << 4
+        least = shares[group + 4] >> 4 | shares[group] >> 6 << 4
+    packed = block[16 + i // 64 * 32 + i % 32]
+    step = packed >> 4 if group % 2 else packed & 15
+    scaled = half(block, 0) * np.float32(scale) * np.float32(step)
+    return scaled - half(block, 2) * np.float32(least)
+
+
+def q6_k_value(block: bytes, i: int) -> Any:
+    """Return value *i* of a block of 210 bytes."""
+    part, place = divmod(i, 128)
+    packed = block[part * 64 + place % 64]
+    low = packed >> 4 if place >= 64 else packed & 15
+    high = block[128 + part * 32 + place % 32] >> (place // 32 * 2) & 3
+    scale = int.from_bytes(block[192 + i // 16 : 193 + i // 16], "little", signed=True)
+    return half(block, 208) * np.float32(scale) * np.float32((low | high << 4) - 32)
 
 
 def tiny_pair(folder: Path, seed: int = 0) -> tuple[Path, Path, bytes]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +18,17 @@ from tests.gguf_kit import (
     F16,
     F32,
     Q4_1,
+    Q4_K,
+    Q5_0,
+    Q6_K,
     Q8_0,
     adapter_metadata,
     base_metadata,
+    half,
     q4_1,
+    q4_k_value,
+    q5_0_value,
+    q6_k_value,
     q8_0,
     tiny_pair,
     write_gguf,
@@ -128,14 +137,47 @@ def test_an_adapter_for_another_base_is_refused(
 
 
 def test_a_base_in_a_format_that_is_not_read_is_refused(tmp_path: Path):
-    """The formats with blocks of 256 are left to llama.cpp."""
+    """It is named by ggml's number."""
     _, adapter, _ = tiny_pair(tmp_path)
-    base = write_gguf(
-        tmp_path / "k.gguf", base_metadata(), {"blk.0.attn_q.weight": (12, (256, 1), bytes(144))}
-    )
+    packed, _ = q4_1(np.random.default_rng(0), rows=8, columns=64)
+    tensors = {
+        "blk.0.attn_k.weight": (10, (256, 1), bytes(84)),
+        "blk.0.attn_q.weight": (Q4_1, (64, 8), packed),
+    }
+    base = write_gguf(tmp_path / "k.gguf", base_metadata(), tensors)
 
-    with pytest.raises(ModelError, match=r"blk\.0\.attn_q\.weight is of ggml's type 12, and only"):
+    with pytest.raises(ModelError, match=r"blk\.0\.attn_k\.weight is of ggml's type 10, and only"):
         merged(tmp_path, base, adapter)
+
+
+def kept_pair(folder: Path) -> tuple[Path, Path]:
+    """Write a base whose table is in Q5_0, and an adapter for another of its matrices."""
+    _, adapter, _ = tiny_pair(folder)
+    packed, _ = q4_1(np.random.default_rng(0), rows=8, columns=64)
+    tensors = {
+        "token_embd.weight": (Q5_0, (64, 4), np.random.default_rng(1).bytes(22 * 8)),
+        "blk.0.attn_q.weight": (Q4_1, (64, 8), packed),
+    }
+    return write_gguf(folder / "five.gguf", base_metadata(), tensors), adapter
+
+
+def test_a_matrix_may_be_kept_in_a_format_that_is_only_read(tmp_path: Path):
+    """Nothing is added to the table of the vocabulary, so it need not grow."""
+    base, adapter = kept_pair(tmp_path)
+
+    path, _ = merged(tmp_path, base, adapter, types={"token_embd": "kept", "*": "Q8_0"})
+
+    assert [Q5_0, Q8_0] == [tensor.type for tensor in read_layout(path).tensors]
+    assert tensor_bytes(base, "token_embd.weight") == tensor_bytes(path, "token_embd.weight")
+
+
+@pytest.mark.parametrize("types", [{"*": "Q5_0"}, {"token_embd": "Q6_K", "*": "Q8_0"}])
+def test_a_format_that_is_only_read_is_not_written(tmp_path: Path, types: dict[str, str]):
+    """Neither for a matrix that the adapter changes nor for one in another format."""
+    base, adapter = kept_pair(tmp_path)
+
+    with pytest.raises(ModelError, match=r"would be changed in Q\d_[0K], which is only read"):
+        merged(tmp_path, base, adapter, types=types)
 
 
 def test_a_cut_file_is_an_error_that_names_it(tmp_path: Path):
@@ -187,3 +229,26 @@ def test_a_matrix_in_q4_1_reads_as_ggml_reads_it():
     rows = np.frombuffer(content, np.uint8).reshape(3, -1)
 
     assert expected.tolist() == quants.read(quants.BY_TYPE[Q4_1], rows).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "halves"),
+    [(Q5_0, q5_0_value, [0]), (Q4_K, q4_k_value, [0, 2]), (Q6_K, q6_k_value, [208])],
+)
+def test_formats_that_are_only_read_read_as_ggml_reads_them(
+    kind: int, value: Callable[[bytes, int], Any], halves: list[int]
+):
+    """Each value of random blocks, worked out alone by ggml's definition."""
+    quant, rng = quants.BY_TYPE[kind], np.random.default_rng(5)
+    rows = rng.integers(0, 256, (3, 2 * quant.block_bytes), np.uint8)
+    blocks = rows.reshape(-1, quant.block_bytes)
+    for at in halves:
+        scales = rng.uniform(-0.1, 0.1, (len(blocks), 1)).astype(np.float16)
+        blocks[:, at : at + 2] = scales.view(np.uint8)
+    expected = [[value(b.tobytes(), i) for i in range(quant.block)] for b in blocks]
+
+    read = quants.read(quant, rows)
+
+    assert (3, 2 * quant.block) == read.shape
+    assert np.array(expected).ravel().tolist() == read.ravel().tolist()
+    assert half(blocks[0].tobytes(), halves[0]) != 0

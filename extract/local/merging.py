@@ -30,6 +30,8 @@ from extract.local.layout import Layout, Tensor, header, read_layout
 
 PIECE_VALUES = 1 << 20
 EVERY_OTHER = "*"
+KEPT = "kept"
+"""Stands for the format that a matrix has in the base."""
 REINSTALL = "Install paperfacts again; if it recurs, report it with the name of the model."
 
 Told = Callable[[int, int], None]
@@ -54,13 +56,14 @@ def merge(
 ) -> None:
     """Write *base* with *adapter* added to *target*.
 
-    *types* names the format of the matrices by a part of their name; `*` is every other one.
-    Vectors keep their format, and so does what is in the wanted one already and is not changed.
+    *types* names the format of the matrices by a part of their name; `*` is every other one, and
+    `kept` the format that there is. Vectors keep theirs, and so does what is in the wanted one
+    already and is not changed.
     *told* is called with the bytes written and the bytes there will be.
     """
     layout = read_layout(base)
-    formats = {each.name: _format(each, types, base) for each in layout.tensors}
     deltas = _deltas(adapter, scale, layout)
+    formats = {t.name: _format(t, types, base, t.name in deltas) for t in layout.tensors}
     sizes = {t.name: formats[t.name].row_bytes(t.columns) * t.rows for t in layout.tensors}
     places, end = {}, 0
     for name, size in sizes.items():
@@ -107,7 +110,7 @@ def _read(content: mmap.mmap, tensor: Tensor) -> Iterator[tuple[int, Any]]:
         yield first, np.frombuffer(piece, np.uint8).reshape(-1, row_bytes)
 
 
-def _format(tensor: Tensor, types: Mapping[str, str], base: Path) -> quants.Quant:
+def _format(tensor: Tensor, types: Mapping[str, str], base: Path, is_changed: bool) -> quants.Quant:
     """Return the format that *tensor* is to be written in."""
     found = quants.BY_TYPE.get(tensor.type)
     if found is None or not found.row_bytes(tensor.columns):
@@ -118,8 +121,14 @@ def _format(tensor: Tensor, types: Mapping[str, str], base: Path) -> quants.Quan
         )
     if len(tensor.sizes) < 2:
         return found
-    named = next((name for part, name in types.items() if part in tensor.name), None)
-    wanted = quants.BY_NAME[named or types[EVERY_OTHER]]
+    named = next((name for part, name in types.items() if part in tensor.name), types[EVERY_OTHER])
+    wanted = found if named == KEPT else quants.BY_NAME[named]
+    if wanted.write is None and (is_changed or wanted is not found):
+        raise ModelError(
+            f"{base} cannot be merged: {tensor.name} would be changed in {wanted.name}, which is "
+            "only read",
+            hint="Name another format for it in the registry.",
+        )
     if not wanted.row_bytes(tensor.columns):
         raise ModelError(
             f"{base} cannot be merged: {tensor.name} has rows of {tensor.columns}, which "

@@ -4,9 +4,14 @@
     Q8_0          32 values: a scale, and a byte each
     Q4_0, Q4_1    32 values: a scale (and a smallest value), and half a byte each
 
-A row of values is a row of blocks, `uint8` bytes here. Every block depends on its own 32 values
-only, so a tensor can be converted in pieces. The formats with blocks of 256 are left out: the
-rows of the small models that are merged are not multiples of that.
+Only read:
+
+    Q5_0          32 values: a scale, their fifth bits, and half a byte each
+    Q4_K          256 values in eights of 32, with scales and smallest values of six bits
+    Q6_K          256 values in sixteens of 16, with scales of a byte; four bits and two of each
+
+A row of values is a row of blocks, `uint8` bytes here. Every block depends on its own values
+only, so a tensor can be converted in pieces. How they lie is defined by ggml (ggml-common.h).
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from typing import Any
 import numpy as np
 
 BLOCK = 32
+SUPER_BLOCK = 256
 # Where the scale of a block of half bytes may lie, as shares of its plain value.
 SHARES = (1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 1.03, 1.06)
 _INVERSE_LIMIT = np.float32(1e-30)
@@ -25,14 +31,17 @@ _INVERSE_LIMIT = np.float32(1e-30)
 
 @dataclass(frozen=True, slots=True)
 class Quant:
-    """One format: ggml's number for it, the size of a block, and how to read and write it."""
+    """One format: ggml's number for it, the size of a block, and how to read and write it.
+
+    `write` is None where the format is only read.
+    """
 
     name: str
     type: int
     block: int
     block_bytes: int
     read: Callable[[Any], Any]
-    write: Callable[[Any], Any]
+    write: Callable[[Any], Any] | None = None
 
     def row_bytes(self, columns: int) -> int:
         """Return the bytes of a row of *columns* values; 0 where no row has that length."""
@@ -46,7 +55,8 @@ def read(quant: Quant, rows: Any) -> Any:
 
 
 def write(quant: Quant, values: Any) -> Any:
-    """Return rows of values as rows of bytes."""
+    """Return rows of values as rows of bytes; *quant* is one that is written."""
+    assert quant.write is not None
     blocks = np.ascontiguousarray(values, np.float32).reshape(-1, quant.block)
     return quant.write(blocks).reshape(len(values), -1)
 
@@ -99,6 +109,37 @@ def _write_q4_1(values: Any) -> Any:
     return np.hstack([_half_bytes(scale), _half_bytes(least), _packed(np.trunc(steps))])
 
 
+def _read_q5_0(blocks: Any) -> Any:
+    bits = np.unpackbits(blocks[:, 2:6], axis=1, bitorder="little")
+    steps = _nibbles(blocks[:, 6:]) | bits << 4
+    return _half(blocks, 0) * (steps.astype(np.float32) - np.float32(16))
+
+
+def _read_q4_k(blocks: Any) -> Any:
+    """Of each 64 values, the first 32 are the low halves of 32 bytes and the others the high."""
+    shares = blocks[:, 4:16].reshape(-1, 3, 4)
+    first, second, rest = shares[:, 0], shares[:, 1], shares[:, 2]
+    # Of eight numbers of six bits, the last four have their upper two in the bytes of the first.
+    scales = np.hstack([first & 63, rest & 15 | first >> 6 << 4])
+    least = np.hstack([second & 63, rest >> 4 | second >> 6 << 4])
+    scale = _half(blocks, 0) * scales
+    offset = _half(blocks, 2) * least
+    packed = blocks[:, 16:].reshape(-1, 4, 1, 32)
+    steps = np.concatenate([packed & 15, packed >> 4], axis=2).reshape(-1, 8, 32)
+    return (scale[:, :, None] * steps - offset[:, :, None]).reshape(-1, SUPER_BLOCK)
+
+
+def _read_q6_k(blocks: Any) -> Any:
+    """Of each 128 values, value i has its low bits in byte i % 64 and its high in byte i % 32."""
+    low = blocks[:, :128].reshape(-1, 2, 1, 64)
+    low = np.concatenate([low & 15, low >> 4], axis=2).reshape(-1, 2, 4, 32)
+    high = blocks[:, 128:192].reshape(-1, 2, 1, 32)
+    high = high >> np.array([0, 2, 4, 6], np.uint8)[:, None] & 3
+    steps = (low | high << 4).astype(np.float32) - np.float32(32)
+    scale = _half(blocks, 208) * blocks[:, 192:208].view(np.int8)
+    return (scale[:, :, None] * steps.reshape(-1, 16, 16)).reshape(-1, SUPER_BLOCK)
+
+
 def _half(blocks: Any, begin: int) -> Any:
     """Return the half-precision number at byte *begin* of every block, as a column."""
     return np.ascontiguousarray(blocks[:, begin : begin + 2]).view(np.float16).astype(np.float32)
@@ -142,7 +183,10 @@ _ALL = (
     Quant("F16", 1, 1, 2, *_plain(np.float16)),
     Quant("Q4_0", 2, BLOCK, 18, _read_q4_0, _write_q4_0),
     Quant("Q4_1", 3, BLOCK, 20, _read_q4_1, _write_q4_1),
+    Quant("Q5_0", 6, BLOCK, 22, _read_q5_0),
     Quant("Q8_0", 8, BLOCK, 34, _read_q8_0, _write_q8_0),
+    Quant("Q4_K", 12, SUPER_BLOCK, 144, _read_q4_k),
+    Quant("Q6_K", 14, SUPER_BLOCK, 210, _read_q6_k),
 )
 BY_NAME = {quant.name: quant for quant in _ALL}
 BY_TYPE = {quant.type: quant for quant in _ALL}
