@@ -70,11 +70,11 @@ class Model:
 
     @property
     def describe(self) -> str:
-        """One line for people: which model runs, and how to choose."""
+        """One line for people: which model runs where, and of the default how to choose another."""
         if self.is_local:
-            return f"model {self.name} (embedded, runs on this machine; choose with --model)"
-        where = f" at {self.base_url}" if self.base_url else ""
-        return f"model {self.name}{where} (choose with --model)"
+            choose = "; choose with --model" if self.name == DEFAULT else ""
+            return f"model {self.name} (embedded, runs on this machine{choose})"
+        return f"model {self.name}" + (f" at {self.base_url}" if self.base_url else "")
 
     def server(self, progress: Progress) -> LocalServer:
         """Return the server of a local model, not yet started; fetches weights where needed."""

@@ -8,7 +8,10 @@ and what now; anything else is a bug and ends with 1.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
+from types import FrameType
 
 from cyclopts import App, Parameter
 
@@ -41,6 +44,10 @@ COMMANDS = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what is open is closed and temporary files are removed, as after Ctrl-C."""
+
+
 def build_app() -> App:
     """Return the command line with its commands, none of them imported yet."""
     from extract.version import tool_version
@@ -52,6 +59,7 @@ def build_app() -> App:
         # A flag is given or left out: --no-force would only lengthen the help.
         default_parameter=Parameter(negative=()),
         help_format="plaintext",  # rendering Markdown costs 60 ms
+        suppress_keyboard_interrupt=False,  # it would end with what we take for bad usage
         help_epilogue="Start with: paperfacts run FEED --db papers.duckdb",
     )
     for place, (name, (where, words)) in enumerate(COMMANDS.items()):
@@ -66,7 +74,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    with suppress(ValueError):  # called outside the main thread, which alone may take signals
+        signal.signal(signal.SIGTERM, _terminate)
     sys.exit(_guarded(sys.argv[1:]))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Leave through every open block; a second SIGTERM leaves at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated
 
 
 def _guarded(tokens: list[str]) -> int:
@@ -85,6 +101,8 @@ def _guarded(tokens: list[str]) -> int:
         # The reader left (`| head`): nothing more to say, and no complaint at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Terminated:
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         return 130
     except SystemExit as stop:

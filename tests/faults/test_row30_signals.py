@@ -13,6 +13,7 @@ import pytest
 from tests.faults.store_kit import (
     ROOT,
     answered,
+    command,
     environment,
     numbered_feed,
     ran,
@@ -102,6 +103,35 @@ def test_so_it_does_where_the_row_of_the_run_alone_waits(
 
     assert code == process.returncode
     assert set() == answered(db)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_repair_that_is_stopped_leaves_nothing_behind(
+    tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    """Its copies are as large as the database."""
+    db, to = tmp_path / "papers.duckdb", tmp_path / "saved.duckdb"
+    with stub_process(tmp_path / "calls") as stub:
+        feed = numbered_feed(tmp_path / "feed.jsonl", 2)
+        assert 0 == ran(run_command(feed, db, stub.url)).returncode
+    before = sorted(tmp_path.iterdir())
+    process = subprocess.Popen(
+        command("repair", db, "--to", to),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob(".repair-*/*")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+
+    assert code == process.returncode
+    assert "Traceback" not in said
+    assert before == sorted(tmp_path.iterdir())
 
 
 def _held(db: Path) -> duckdb.DuckDBPyConnection:
