@@ -7,7 +7,8 @@
 
 `pytest` replays, with no key, no model and no network; `pytest --paperfacts-record` asks what is
 missing, and `pytest --paperfacts-update` writes the expected facts. Recordings that no test plays
-any more fail the session, where all tests of their folder ran and passed.
+any more, and expected facts that none compares with, fail the session, where all tests of their
+folder ran and passed.
 
 pytest imports this module in every session of every project that has paperfacts installed, so
 nothing is imported here that is not imported already.
@@ -39,11 +40,14 @@ class Ledger:
         """The tests that use a folder, those that were deselected too."""
         self.passed: set[str] = set()
         self.played: dict[str, set[str]] = {}
+        self.compared: set[str] = set()
+        """The expected files that a test named."""
         self.homes: dict[str, str] = {}
         """Folders of folders of recordings, and the folder of tests that each belongs to."""
         self.asked: set[str] = set()
         self.written: list[str] = []
         self.stale: list[str] = []
+        self.uncompared: list[str] = []
         self.removed = 0
 
     def as_data(self) -> dict[str, Any]:
@@ -52,6 +56,7 @@ class Ledger:
             "users": {folder: sorted(tests) for folder, tests in self.users.items()},
             "passed": sorted(self.passed),
             "played": {folder: sorted(keys) for folder, keys in self.played.items()},
+            "compared": sorted(self.compared),
             "homes": self.homes,
             "asked": sorted(self.asked),
             "written": self.written,
@@ -63,6 +68,7 @@ class Ledger:
             self.users.setdefault(folder, set()).update(tests)
         for folder, keys in data["played"].items():
             self.played.setdefault(folder, set()).update(keys)
+        self.compared.update(data["compared"])
         self.homes.update(data["homes"])
         self.asked.update(data["asked"])
         self.passed.update(data["passed"])
@@ -73,15 +79,17 @@ class Ledger:
         return sorted(folder for folder, tests in self.users.items() if tests <= self.passed)
 
     def left_behind(self) -> list[str]:
-        """Return the folders of recordings whose test file is gone."""
+        """Return the folders of recordings or expected facts whose test file is gone."""
+        from extract.cassettes.expected import uncompared
+
         return [
             str(folder)
             for place, home in sorted(self.homes.items())
             if Path(place).is_relative_to(home) and Path(place).is_dir()
             for folder in sorted(Path(place).iterdir())
             if str(folder) not in self.users
-            and any(folder.glob("k[0-9]*-*.json"))
             and not Path(home, f"{folder.name}.py").exists()
+            and (any(folder.glob("k[0-9]*-*.json")) or uncompared(folder, set()))
         ]
 
 
@@ -169,6 +177,7 @@ def paperfacts_fixture(request: pytest.FixtureRequest) -> Iterator[Recordings]:
     )
     yield recordings
     ledger.asked.update(recordings.asked)
+    ledger.compared.update(map(str, recordings.compared))
     ledger.written += [_shown(each, config) for each in recordings.written]
 
 
@@ -220,13 +229,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             _look_for_stale(folder, ledger, _mode(config))
         except PaperfactsError as error:
             ledger.stale.append(f"  {_told(error)}")
-    if ledger.stale and session.exitstatus == pytest.ExitCode.OK:
+    if (ledger.stale or ledger.uncompared) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _look_for_stale(folder: str, ledger: Ledger, mode: Mode) -> None:
-    """Note what no test played in a folder; delete it where recordings are made."""
+    """Note what no test played or compared in a folder; where recordings are made, delete those.
+
+    Expected files are not deleted: what is in them was looked at by somebody.
+    """
     from extract.cassettes import Cassettes, stale_lines
+    from extract.cassettes.expected import uncompared
 
     cassettes = Cassettes(Path(folder))
     cassettes.played = ledger.played.get(folder, set())
@@ -236,6 +249,7 @@ def _look_for_stale(folder: str, ledger: Ledger, mode: Mode) -> None:
     elif keys:
         cassettes.remove(keys)
         ledger.removed += len(keys)
+    ledger.uncompared += uncompared(Path(folder), ledger.compared)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -248,6 +262,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(
             "No test plays them any more. Delete the files, or run: pytest --paperfacts-record"
         )
+    if ledger.uncompared:
+        terminalreporter.section("paperfacts: stale expected facts", red=True, bold=True)
+        for path in ledger.uncompared:
+            terminalreporter.line(f"  {path}")
+        terminalreporter.line("No test compares with them any more. Delete the files.")
     if ledger.asked or ledger.removed:
         from extract.terminal import counted
     if ledger.asked:

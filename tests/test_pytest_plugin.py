@@ -254,6 +254,25 @@ def test_a_recording_that_no_test_plays_fails_the_session(project: Project) -> N
     assert "paperfacts: stale recordings" in said
     assert "about 'Nasal veltamide for migraine'" in said
     project.record()
+    (project.folder / "test_inline.json").unlink()
+    assert 0 == project.run().ret
+
+
+def test_expected_facts_that_no_test_compares_fail_the_session(project: Project) -> None:
+    """They are listed and stay: somebody has looked at them. Other files are left alone."""
+    project.edit("test_trials.py", "def test_feed", "def test_the_feed")
+    (project.folder / "notes.json").write_text('{"papers": "none"}', "utf-8")
+    result = project.run("--paperfacts-update")
+
+    result.assert_outcomes(passed=3)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    said = project.said(result)
+    assert "stale recordings" not in said
+    assert "paperfacts: stale expected facts" in said
+    assert "  tests/fixtures/test_trials/test_feed.json" in said.splitlines()
+    assert "notes.json" not in said
+    assert 0 == project.run("-k", "inline").ret
+    (project.folder / "test_feed.json").unlink()
     assert 0 == project.run().ret
 
 
@@ -367,6 +386,9 @@ def test_a_renamed_test_file_is_told_where_its_recordings_are(project: Project) 
     assert "tests/fixtures/test_trials/k1-" in project.said(result)
     assert "7 recordings that nothing plays removed" in project.said(project.record())
     assert {} == project.cassettes()
+    said = project.said(project.run())
+    assert "  tests/fixtures/test_trials/test_inline.json" in said.splitlines()
+    shutil.rmtree(project.folder)
     assert 0 == project.run().ret
 
 

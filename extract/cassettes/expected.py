@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from extract.cassettes.extracting import Extracted
-from extract.cassettes.folder import shown_path, write_file
+from extract.cassettes.folder import is_recording, shown_path, write_file
 from extract.compare import Comparison, compare
 from extract.differences import as_text
 from extract.errors import InputError
@@ -52,6 +53,18 @@ def read_expected(path: Path) -> list[Paper]:
                 words = f"{shown_path(path)}, paper {paper['id']}: {name} is no list of rows"
                 raise InputError(words, hint=_AGAIN)
     return papers
+
+
+def uncompared(folder: Path, compared: set[str]) -> list[str]:
+    """Return the expected files of *folder* that are none of *compared*, as people type them."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        if str(path) in compared or is_recording(path):
+            continue
+        with suppress(InputError):  # a file of another kind is no business of ours
+            read_expected(path)
+            found.append(shown_path(path))
+    return found
 
 
 def _is_rows(rows: Any) -> bool:

@@ -27,6 +27,11 @@ from extract.errors import InputError
 _KEY = re.compile(r"k\d+-[0-9a-f]{32}")
 
 
+def is_recording(path: Path) -> bool:
+    """True for a file that is named by the key of a request."""
+    return _KEY.fullmatch(path.stem) is not None
+
+
 @dataclass(frozen=True)
 class Place:
     """A file, and the line of it where it is a JSONL file."""

@@ -39,8 +39,8 @@ class Recordings:
     """The recordings and expected facts of one test module, as one of its tests uses them.
 
     `folder` holds both; feeds and tasks are named relative to `here`. `written` lists the
-    expected files that were made or changed, `played` is shared by all tests of the folder;
-    `asked` are the keys of what a model was asked.
+    expected files that were made or changed, `compared` those that were used at all; `played`
+    is shared by all tests of the folder; `asked` are the keys of what a model was asked.
     """
 
     folder: Path
@@ -52,6 +52,7 @@ class Recordings:
     record_command: str = "pytest --paperfacts-record"
     update_command: str = "pytest --paperfacts-update"
     written: list[Path] = field(default_factory=list)
+    compared: list[Path] = field(default_factory=list)
     played: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
@@ -105,6 +106,7 @@ class Recordings:
         """
         __tracebackhide__ = True
         path = self.folder / (expected or f"{self.name}.json")
+        self.compared.append(path)
         if self.is_updating:
             if not path.exists() or _is_other(path, extracted):
                 write_expected(path, extracted)
