@@ -62,6 +62,26 @@ def test_a_merged_matrix_is_dequantised_added_to_and_requantised(tmp_path: Path)
     assert expected == tensor_bytes(path, "blk.0.attn_q.weight")
 
 
+def test_an_adapter_of_eight_bits_is_added_as_it_is_read(tmp_path: Path):
+    """Its halves count as what they hold after rounding."""
+    base, _, _ = tiny_pair(tmp_path)
+    rng, q8 = np.random.default_rng(7), quants.BY_NAME["Q8_0"]
+    a, b = (quants.write(q8, rng.normal(size=size)) for size in ((32, 64), (8, 32)))
+    name = "blk.0.attn_q.weight"
+    halves = {
+        f"{name}.lora_a": (Q8_0, (64, 32), a.tobytes()),
+        f"{name}.lora_b": (Q8_0, (32, 8), b.tobytes()),
+    }
+    adapter = write_gguf(tmp_path / "eight.gguf", adapter_metadata(16.0), halves)
+
+    path, _ = merged(tmp_path, base, adapter, types={"*": "F32"})
+
+    _, values = q4_1(np.random.default_rng(0), rows=8, columns=64)
+    added = 0.5 * (quants.read(q8, b).astype(float) @ quants.read(q8, a).astype(float))
+    found = np.frombuffer(tensor_bytes(path, name), np.float32).reshape(8, 64)
+    assert np.allclose(values + added, found, rtol=0, atol=1e-6)
+
+
 def test_what_the_adapter_does_not_change_is_copied(tmp_path: Path):
     """Vectors, matrices in the wanted format, and all metadata stay as they are."""
     base, adapter, _ = tiny_pair(tmp_path)

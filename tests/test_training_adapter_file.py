@@ -138,6 +138,32 @@ def test_an_adapter_that_would_be_too_large_is_told_before_it_is_trained():
     assert raised.value.hint == "Train with rank 2000 at most."
 
 
+def test_eight_bits_leave_room_for_a_larger_adapter():
+    """Of a rank that makes whole blocks of 32."""
+    large = replace(TINY, sizes={"blk.0.ffn_up.weight": (8_000, 2_000)})
+
+    check_adapter_size(large, rank=3_200, eight_bits=True)
+    with pytest.raises(InputError, match="42,500,000 bytes"):
+        check_adapter_size(large, rank=4_000, eight_bits=True)
+    with pytest.raises(InputError, match="eight_bits with rank 48"):
+        check_adapter_size(large, rank=48, eight_bits=True)
+
+
+@pytest.mark.train
+def test_an_adapter_of_eight_bits_reads_back(tmp_path: Path):
+    """As gguf reads the format, each value within half a step of its block."""
+    gguf = pytest.importorskip("gguf", reason="gguf comes with the extra `train`")
+    base = replace(TINY, sizes={"blk.0.attn_v.weight": (64, 4)})
+    state = halves("v_proj", 64, 4, rank=32)
+
+    path = write_adapter(state, tmp_path / "a.gguf", rank=32, alpha=4, base=base, eight_bits=True)
+
+    first, second = gguf.GGUFReader(str(path)).tensors
+    assert ([64, 32], [32, 4]) == (first.shape.tolist(), second.shape.tolist())
+    rows = gguf.quants.dequantize(second.data, second.tensor_type)
+    assert np.abs(rows - np.arange(4)[:, None]).max() <= 3 / 254
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

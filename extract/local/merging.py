@@ -159,9 +159,14 @@ def _deltas(adapter: Path, scale: float, base: Layout) -> dict[str, _Delta]:
 
 
 def _fits(a: Tensor, b: Tensor, matrix: Tensor) -> bool:
-    """Say whether `b @ a` has the shape of *matrix*, and the halves are plain numbers."""
+    """Say whether `b @ a` has the shape of *matrix*, and the halves can be read."""
     shape = (a.columns, b.rows, a.rows)
-    return shape == (*matrix.sizes, b.columns) and {a.type, b.type} <= {0, 1}
+    found = [quants.BY_TYPE.get(half.type) for half in (a, b)]
+    is_read = all(
+        quant is not None and quant.row_bytes(half.columns)
+        for quant, half in zip(found, (a, b), strict=True)
+    )
+    return shape == (*matrix.sizes, b.columns) and is_read
 
 
 def _doubles(content: mmap.mmap, tensor: Tensor) -> Any:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError, ModelError
+from extract.local import quants
 
 PERMUTED = {"llama": True, "qwen2": False, "gemma3": False}
 """The architectures that adapters are written for: are the rows of q and k permuted per head?"""
@@ -78,38 +79,60 @@ def read_base_shape(base: Path) -> BaseShape:
     return BaseShape(heads, key_heads, sizes, architecture)
 
 
-def check_adapter_size(base: BaseShape, rank: int) -> None:
+def check_adapter_size(base: BaseShape, rank: int, *, eight_bits: bool = False) -> None:
     """Raise `InputError` where an adapter of *rank* would be too large: before it is trained."""
+    block = quants.BLOCK
+    if eight_bits and rank % block:
+        raise InputError(
+            f"eight_bits with rank {rank}: {block} values share a scale",
+            hint=f"Train with a rank that is a multiple of {block}, or without eight_bits.",
+        )
     values = sum(
         rank * (inputs + outputs)
         for name, (inputs, outputs) in base.sizes.items()
         if any(f".{module}." in name for module in _GGUF_MODULE.values())
     )
-    if 2 * values > MAX_BYTES:
-        fitting = rank * MAX_BYTES // (2 * values)
+    size = quants.BY_NAME["Q8_0"].row_bytes(values) if eight_bits else 2 * values
+    if size > MAX_BYTES:
+        fitting = rank * MAX_BYTES // size
         raise InputError(
-            f"an adapter of rank {rank} for this base has {2 * values:,} bytes; more than "
+            f"an adapter of rank {rank} for this base has {size:,} bytes; more than "
             f"{MAX_BYTES:,} are not written",
             hint=f"Train with rank {fitting} at most.",
         )
 
 
 def write_adapter(
-    state: Mapping[str, Any], path: Path, *, rank: int, alpha: float, base: BaseShape
+    state: Mapping[str, Any],
+    path: Path,
+    *,
+    rank: int,
+    alpha: float,
+    base: BaseShape,
+    eight_bits: bool = False,
 ) -> Path:
-    """Write a peft state (tensor by peft name) to *path* as a GGUF adapter in half precision.
+    """Write a peft state (tensor by peft name) to *path* as a GGUF adapter.
 
-    Raises `InputError` where the state does not fit *base*. The same state gives the same bytes.
+    In half precision, or with *eight_bits* in Q8_0. Raises `InputError` where the state does not
+    fit *base*. The same state gives the same bytes.
     """
     tensors = gguf_tensors(state, rank=rank, base=base)
-    return write_tensors(tensors, path, alpha=alpha, architecture=base.architecture)
+    return write_tensors(
+        tensors, path, alpha=alpha, architecture=base.architecture, eight_bits=eight_bits
+    )
 
 
 def write_tensors(
-    tensors: Mapping[str, Any], path: Path, *, alpha: float, architecture: str
+    tensors: Mapping[str, Any],
+    path: Path,
+    *,
+    alpha: float,
+    architecture: str,
+    eight_bits: bool = False,
 ) -> Path:
     """Write arrays by GGUF name to *path*, whole or not at all."""
     gguf = _gguf()
+    q8_0 = quants.BY_NAME["Q8_0"]
     temporary = path.with_name(path.name + ".part")
     writer = gguf.GGUFWriter(str(temporary), architecture)
     try:
@@ -117,7 +140,11 @@ def write_tensors(
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", float(alpha))
         for name, tensor in tensors.items():
-            writer.add_tensor(name, tensor)
+            if eight_bits:
+                rows = quants.write(q8_0, tensor)
+                writer.add_tensor(name, rows, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+            else:
+                writer.add_tensor(name, tensor)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()

@@ -29,6 +29,7 @@ class TrainingConfig:
     batch: int = 4
     rank: int = 32
     alpha: int = 64
+    eight_bits: bool = False
     learning_rate: float = 5e-4
     warmup_steps: int = 10
     drop_sentences: float = 0.0

@@ -100,6 +100,7 @@ def measured_on_the_way(
         rank=plan.config.rank,
         alpha=plan.config.alpha,
         base=read_base_shape(plan.weights),
+        eight_bits=plan.config.eight_bits,
     )
     try:
         figures = dev.figures(plan, adapter, threads, report)["figures"]

@@ -34,8 +34,14 @@ from extract.training.examples import Annotation, Example, example, with_sentenc
 from extract.training.sources import all_annotations, digest_of, without_fold
 
 _NOT_IN_FINGERPRINT = ("annotations", "databases", "start_from", "checkpoint_every")
-# A run that was begun before these keys existed can go on: a share of 0 changes nothing.
-_IN_FINGERPRINT_IF_SET = ("swap_names", "swap_numbers", "shuffle_sentences", "latex_remnants")
+# A run that was begun before these keys existed can go on: nought and false change nothing.
+_IN_FINGERPRINT_IF_SET = (
+    "swap_names",
+    "swap_numbers",
+    "shuffle_sentences",
+    "latex_remnants",
+    "eight_bits",
+)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
 
     config = plan.config
     shape = read_base_shape(plan.weights)
-    check_adapter_size(shape, config.rank)
+    check_adapter_size(shape, config.rank, eight_bits=config.eight_bits)
     torch.set_num_threads(threads)
     report({"loading": config.base})
     trainer = Trainer(config, plan.weights, folder, plan.chat)
@@ -165,7 +165,12 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
 
     train(trainer, plan.make, len(plan.trained), plan.prompt, after_step)
     write_adapter(
-        trainer.state(), folder / "adapter.gguf", rank=config.rank, alpha=config.alpha, base=shape
+        trainer.state(),
+        folder / "adapter.gguf",
+        rank=config.rank,
+        alpha=config.alpha,
+        base=shape,
+        eight_bits=config.eight_bits,
     )
     return {
         "device": trainer.device_name,
