@@ -3,7 +3,8 @@
     python bench/crossvalidation.py GOLD.jsonl FOLDS TO [--curves CURVES.json]
 
 FOLDS is what `paperfacts train CONFIG --to FOLDS --folds 5` made: an adapter in each of `fold-0` to
-`fold-4`. Every gold abstract is answered by the adapter that has not seen it, in a run as any other
+`fold-4`; folds that are not there are left out, two at least are needed. Every gold abstract of
+these folds is answered by the adapter that has not seen it, in a run as any other
 (merged weights, and the token bias of the shipped adapter), into TO/fold-0.duckdb and so on; what
 is answered already is not asked again. Confidences come from curves that were fitted to the other
 folds; doubtful records are left out, as the views do. --curves writes those of all folds together,
@@ -24,8 +25,8 @@ from extract.calibration import Calibration, calibrated, fit_curve
 from extract.evaluation import Evaluation, evaluate, read_annotations, table_markdown
 from extract.evaluation.reliability import outcomes, reliability, reliability_text
 from extract.grounding import DOUBTFUL
-from extract.local.registry import local_model
-from extract.models import DEFAULT, Model, find_model
+from extract.local.registry import local_model, local_models
+from extract.models import Model, find_model
 from extract.pipeline import RunOptions, run
 from extract.store.reading import facts
 from extract.task import Task
@@ -37,9 +38,9 @@ FOLDS = 5
 
 
 def model_of_fold(folder: Path, task: Task) -> Model:
-    """Return the model with the adapter of *folder*, and the shipped adapter's token bias."""
+    """Return the model with the adapter of *folder*, and the token bias of its base."""
     model = find_model(f"local/{folder}", task)
-    shipped = local_model(DEFAULT.removeprefix("local/")).adapter
+    shipped = local_models()[local_model(str(folder)).name].adapter
     if shipped is None or not shipped.logit_bias:
         return model
     sampling = model.recipe.sampling
@@ -100,6 +101,8 @@ def main() -> None:
     to.mkdir(parents=True, exist_ok=True)
     folds: list[Papers] = []
     for number in range(FOLDS):
+        if not (folder / f"fold-{number}").is_dir():
+            continue
         own = {key: paper for key, paper in gold.items() if fold_of(key, FOLDS) == number}
         model = model_of_fold(folder / f"fold-{number}", task)
         raw = answered(own, model, to / f"fold-{number}.duckdb")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from extract.local.progress import Progress
     from extract.local.server import LocalServer
 
-DEFAULT = "local/smollm2-135m"
+DEFAULT = "local/qwen2.5-coder-0.5b"
 
 LOCAL_MAX_TOKENS = 1500
 # A small model that has named a thing likes to name it again until the list is full. DRY makes

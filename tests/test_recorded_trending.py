@@ -17,13 +17,13 @@ RECORDED = ROOT / "fixtures" / "recorded" / "test_recorded_trending"
 
 
 def test_the_digest_gives_the_expected_facts(paperfacts: Recordings) -> None:
-    """219 papers, replayed without a word of them in this repository."""
+    """219 papers and the smaller model, replayed without a word of them in this repository."""
     if not TRENDING.is_file():
         pytest.skip("the feed ../shared/feeds/trending.txt is not there")
     if paperfacts.mode == "replay" and not RECORDED.is_dir():
         pytest.skip("not recorded: sh fixtures/record.sh trending")
 
-    extracted = paperfacts.extract(TRENDING, with_text=False)
+    extracted = paperfacts.extract(TRENDING, model="local/smollm2-135m", with_text=False)
 
     assert 219 == len(extracted.papers) + len(extracted.failed)
     paperfacts.assert_same(extracted)

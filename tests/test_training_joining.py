@@ -18,7 +18,7 @@ from extract.training.sources import digest_of
 ROOT = Path(__file__).parent.parent
 LABELS = ROOT / "fixtures" / "silver" / "labels.jsonl"
 TEXTS = ROOT.parent / "shared" / "abstracts" / "arxiv.jsonl"
-CARD = ADAPTERS / "smollm2-135m-facts.card.json"
+CARDS = sorted(ADAPTERS.glob("*.card.json"))
 TASK = load_task("facts")
 
 LISTS = {"methods": [], "datasets": [], "results": [], "claims": []}
@@ -57,9 +57,10 @@ def test_a_text_that_was_not_annotated_is_refused(tmp_path: Path, text: object, 
 
 
 @pytest.mark.skipif(not TEXTS.is_file(), reason="the abstracts are not in ../shared")
-def test_the_published_labels_are_what_the_shipped_adapter_learnt(tmp_path: Path):
-    """Joined with the abstracts they have the hash that is on its card."""
-    card = json.loads(CARD.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", CARDS, ids=lambda file: file.name)
+def test_the_published_labels_are_what_the_shipped_adapters_learnt(tmp_path: Path, file: Path):
+    """Joined with the abstracts they have the hash that is on their cards."""
+    card = json.loads(file.read_text(encoding="utf-8"))
 
     joined = join_texts(LABELS, TEXTS, tmp_path / "silver.jsonl")
 

@@ -56,10 +56,10 @@ def merge(
 ) -> None:
     """Write *base* with *adapter* added to *target*.
 
-    *types* names the format of the matrices by a part of their name; `*` is every other one, and
-    `kept` the format that there is. Vectors keep theirs, and so does what is in the wanted one
-    already and is not changed.
-    *told* is called with the bytes written and the bytes there will be.
+    *types* names the format of the matrices by how a part of their name begins (`ffn_`, `output.`);
+    `*` is every other one, and `kept` the format that there is. Vectors keep theirs, and so does
+    what is in the wanted one already and is not changed. *told* is called with the bytes written
+    and the bytes there will be.
     """
     layout = read_layout(base)
     deltas = _deltas(adapter, scale, layout)
@@ -121,7 +121,8 @@ def _format(tensor: Tensor, types: Mapping[str, str], base: Path, is_changed: bo
         )
     if len(tensor.sizes) < 2:
         return found
-    named = next((name for part, name in types.items() if part in tensor.name), types[EVERY_OTHER])
+    parts = f".{tensor.name}"
+    named = next((name for part, name in types.items() if f".{part}" in parts), types[EVERY_OTHER])
     wanted = found if named == KEPT else quants.BY_NAME[named]
     if wanted.write is None and (is_changed or wanted is not found):
         raise ModelError(

@@ -77,7 +77,8 @@ class RegisteredAdapter:
 class RegisteredMerge:
     """How a base and an adapter are made one file: its size, and the formats of its matrices.
 
-    `types` goes from a part of a matrix's name to a format; `*` stands for every other matrix.
+    `types` goes from the beginning of a part of a matrix's name to a format; `*` stands for every
+    other matrix, and `kept` for the format that there is.
     """
 
     bytes: int

@@ -1,7 +1,7 @@
 """Whether a file holds exactly the bytes that the registry names.
 
 Every file is hashed before it is first loaded by a process: the weights decide the answers, and
-they may come from anyone's mirror. 98 MB take a tenth of a second, so nothing is remembered
+they may come from anyone's mirror. Half a gigabyte takes a second or two; nothing is remembered
 between processes; a stamp beside the file would be as easy to change as the file.
 """
 
