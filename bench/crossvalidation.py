@@ -5,7 +5,7 @@
 FOLDS is what `paperfacts train CONFIG --to FOLDS --folds 5` made: an adapter in each of `fold-0` to
 `fold-4`; folds that are not there are left out, two at least are needed. Every gold abstract of
 these folds is answered by the adapter that has not seen it, in a run as any other
-(merged weights, and the token bias of the shipped adapter), into TO/fold-0.duckdb and so on; what
+(merged weights, and the token bias that its base ships with), into TO/fold-0.duckdb and so on; what
 is answered already is not asked again. Confidences come from curves that were fitted to the other
 folds; doubtful records are left out, as the views do. --curves writes those of all folds together,
 for the adapter that is trained on everything. Three seconds a paper and fold, or more.

@@ -143,8 +143,9 @@ def test_eight_bits_leave_room_for_a_larger_adapter():
     large = replace(TINY, sizes={"blk.0.ffn_up.weight": (8_000, 2_000)})
 
     check_adapter_size(large, rank=3_200, eight_bits=True)
-    with pytest.raises(InputError, match="42,500,000 bytes"):
+    with pytest.raises(InputError, match="42,500,000 bytes") as raised:
         check_adapter_size(large, rank=4_000, eight_bits=True)
+    assert raised.value.hint == "Train with rank 3744 at most."
     with pytest.raises(InputError, match="eight_bits with rank 48"):
         check_adapter_size(large, rank=48, eight_bits=True)
 

@@ -95,6 +95,7 @@ def check_adapter_size(base: BaseShape, rank: int, *, eight_bits: bool = False) 
     size = quants.BY_NAME["Q8_0"].row_bytes(values) if eight_bits else 2 * values
     if size > MAX_BYTES:
         fitting = rank * MAX_BYTES // size
+        fitting -= fitting % block if eight_bits else 0
         raise InputError(
             f"an adapter of rank {rank} for this base has {size:,} bytes; more than "
             f"{MAX_BYTES:,} are not written",
