@@ -99,10 +99,14 @@ def main() -> None:
     task = load_task()
     gold = read_annotations(gold_file, task)
     to.mkdir(parents=True, exist_ok=True)
+    there = [number for number in range(FOLDS) if (folder / f"fold-{number}").is_dir()]
+    if len(there) < 2:
+        sys.exit(
+            f"{folder} has {len(there)} of the folders fold-0 to fold-{FOLDS - 1}; two are needed, "
+            "because the confidences of each come from the others"
+        )
     folds: list[Papers] = []
-    for number in range(FOLDS):
-        if not (folder / f"fold-{number}").is_dir():
-            continue
+    for number in there:
         own = {key: paper for key, paper in gold.items() if fold_of(key, FOLDS) == number}
         model = model_of_fold(folder / f"fold-{number}", task)
         raw = answered(own, model, to / f"fold-{number}.duckdb")

@@ -302,7 +302,9 @@ class _Run:
             else:
                 self.asking[todo.key] = groups[todo.key] = [todo]
         if self.session is None:
+            before = time.monotonic()
             self.session = await self.stack.enter_async_context(self.open_session())
+            self.report.opening_seconds = time.monotonic() - before
             self.width = asyncio.Semaphore(2 * self.session.width)
         for key, group in groups.items():
             await self.width.acquire()

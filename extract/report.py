@@ -94,6 +94,8 @@ class RunReport:
     left_price: Interval | None = None
     left_because: str = ""
     seconds: float = 0.0
+    opening_seconds: float = 0.0
+    """Those of `seconds` before the first question: an embedded model is fetched and started."""
     stopped_by: str | None = None
     notes: list[str] = field(default_factory=list)
     total: int | None = None
@@ -186,6 +188,7 @@ class RunReport:
             "left_price": self.left_price.as_json() if self.left_price else None,
             "left_because": self.left_because,
             "seconds": round(self.seconds, 3),
+            "opening_seconds": round(self.opening_seconds, 3),
             "stopped_by": self.stopped_by,
             "notes": self.notes,
         }

@@ -5,9 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+Handler = Callable[[int, FrameType | None], None]
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+def take_signals(handler: Handler) -> dict[signal.Signals, Any]:
+    """Let *handler* have both signals; return who had them, nobody outside the main thread."""
+    before: dict[signal.Signals, Any] = {}
+    for number in NUMBERS:
+        with suppress(ValueError):
+            before[number] = signal.signal(number, handler)
+    return before
+
+
+def give_back_signals(before: Mapping[signal.Signals, Any]) -> None:
+    """Let those have the signals again that `take_signals` returned."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Signals:
@@ -26,9 +45,7 @@ class Signals:
         self._task: asyncio.Task[Any] | None = None
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(ValueError):
-                self._before[number] = signal.signal(number, self._came)
+        self._before = take_signals(self._came)
         return self
 
     def __exit__(
@@ -37,8 +54,7 @@ class Signals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        give_back_signals(self._before)
 
     def end(self, task: asyncio.Task[Any] | None) -> None:
         """Let the first signal cancel *task* of the running loop, also one that came before."""

