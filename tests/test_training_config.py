@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from extract.errors import InputError
 from extract.training.config import TrainingConfig, read_config
+
+ROOT = Path(__file__).parent.parent
 
 
 def config_file(folder: Path, text: str) -> Path:
@@ -54,9 +57,33 @@ def test_a_config_that_is_not_there_is_an_input_error(tmp_path: Path):
         read_config(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3])
-def test_the_configs_of_the_shipped_adapter_can_be_read(stage: int):
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("smollm2-135m", "facts-1"),
+        ("smollm2-135m", "facts-2"),
+        ("smollm2-135m", "facts-3"),
+        ("qwen2.5-coder-0.5b", "qwen-facts-1"),
+        ("qwen2.5-coder-0.5b", "qwen-facts-2"),
+    ],
+)
+def test_the_configs_of_the_shipped_adapters_can_be_read(base: str, name: str):
     """They are package data, and copies of them are where one's own begin."""
-    config = read_config(Path(str(files("extract.training") / f"facts-{stage}.toml")))
+    config = read_config(Path(str(files("extract.training") / f"{name}.toml")))
 
-    assert (config.base, config.task, config.hold_out) == ("smollm2-135m", "facts", -1)
+    assert (config.base, config.task, config.hold_out) == (base, "facts", -1)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        block
+        for name in ("training", "bases")
+        for block in re.findall(
+            r"```toml\n(.*?)```", (ROOT / f"docs/{name}.md").read_text(encoding="utf-8"), re.DOTALL
+        )
+    ],
+)
+def test_the_configs_in_the_documents_can_be_read(tmp_path: Path, block: str):
+    """What is copied out of a document is no mistake."""
+    read_config(config_file(tmp_path, block))
