@@ -76,14 +76,19 @@ class Model:
             return f"model {self.name} (embedded, runs on this machine{choose})"
         return f"model {self.name}" + (f" at {self.base_url}" if self.base_url else "")
 
-    def server(self, progress: Progress) -> LocalServer:
-        """Return the server of a local model, not yet started; fetches weights where needed."""
+    def server(self, progress: Progress, concurrency: int = 1) -> LocalServer:
+        """Return the server of a local model, not yet started; fetches weights where needed.
+
+        It computes as many answers together as it is asked for at once, within bounds.
+        """
         from extract.local.serving import local_server
+        from extract.local.settings import settings_for
 
         return local_server(
             self.name.removeprefix("local/"),
             task=self.recipe.task.name,
             model_id=self.recipe.model_id,
+            settings=settings_for(concurrency),
             progress=progress,
         )
 

@@ -73,7 +73,7 @@ class LiveSession:
             self.stack = stack
             self.server = None
             if self.model.is_local:
-                server = await asyncio.to_thread(self.model.server, self.progress)
+                server = await asyncio.to_thread(self.model.server, self.progress, self.width)
                 await asyncio.to_thread(server.__enter__)
                 stack.callback(server.close)
                 self.server = server

@@ -15,6 +15,9 @@ from typing import Any
 
 from extract.local.cores import usable_cores
 
+MOST_SLOTS = 8
+"""No faster beyond, and each slot takes the memory of its context."""
+
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
@@ -60,3 +63,9 @@ class ServerSettings:
                 "n_ubatch": self.micro_batch,
             },
         }
+
+
+def settings_for(concurrency: int) -> ServerSettings:
+    """Return the settings of a server that is asked so many questions at once."""
+    fewest = ServerSettings().slots
+    return ServerSettings(slots=max(fewest, min(concurrency, MOST_SLOTS)))
