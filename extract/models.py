@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from extract.asking.providers import Provider
     from extract.local.progress import Progress
     from extract.local.server import LocalServer
+    from extract.local.settings import ServerSettings
 
 DEFAULT = "local/qwen2.5-coder-0.5b"
 
@@ -76,19 +77,15 @@ class Model:
             return f"model {self.name} (embedded, runs on this machine{choose})"
         return f"model {self.name}" + (f" at {self.base_url}" if self.base_url else "")
 
-    def server(self, progress: Progress, concurrency: int = 1) -> LocalServer:
-        """Return the server of a local model, not yet started; fetches weights where needed.
-
-        It computes as many answers together as it is asked for at once, within bounds.
-        """
+    def server(self, progress: Progress, settings: ServerSettings | None = None) -> LocalServer:
+        """Return the server of a local model, not yet started; fetches weights where needed."""
         from extract.local.serving import local_server
-        from extract.local.settings import settings_for
 
         return local_server(
             self.name.removeprefix("local/"),
             task=self.recipe.task.name,
             model_id=self.recipe.model_id,
-            settings=settings_for(concurrency),
+            settings=settings,
             progress=progress,
         )
 
@@ -246,7 +243,7 @@ def local_endpoint(server: LocalServer) -> Endpoint:
 
 
 def limits_for(model: Model, concurrency: int | None) -> Limits:
-    """Return the time limits of a model: a local one is slower, and answers one at a time."""
+    """Return the time limits of a model: a local one is slower, and one process answers in turn."""
     from extract.asking import Limits
 
     if model.is_local:

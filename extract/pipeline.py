@@ -35,8 +35,9 @@ from extract.papers import Paper
 from extract.report import FailedPaper, RunReport
 from extract.request import Request
 from extract.rows import paper_row, run_row
-from extract.session import LaterSession, LiveSession
+from extract.session import LaterSession
 from extract.settling import Settling
+from extract.sidebyside import live_session
 from extract.signals import Signals
 from extract.store.database import Batch, Database, now
 from extract.store.lock import run_lock
@@ -118,7 +119,7 @@ def run(
         report.notes += database.prepare()
         report.notes += take_up(database)
         account = Account(model, database, report, options.budget, is_live=open_session is None)
-        live = LiveSession(model, options.concurrency, progress, account.purse)
+        live = live_session(model, options.concurrency, progress, account.purse)
         opened = around(open_session or live.opened)
         job = _Run(options, model, feed, database, report, watch, opened, account)
         with Signals() as signals:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from extract.completion import EXCERPT_CHARS, Completion, Failure, Usage, Waiting
 from extract.errors import ModelError
 from extract.local.progress import Progress
+from extract.local.settings import settings_for
 from extract.models import Model, limits_for, local_endpoint
 from extract.todo import Todo
 
@@ -47,7 +48,10 @@ class LaterSession(Protocol):
 
 
 class LiveSession:
-    """A model that is asked now: a local server is started here, and started again."""
+    """A model that is asked now: a local server is started here, and started again.
+
+    *processes* is how many such servers share the cores.
+    """
 
     def __init__(
         self,
@@ -55,7 +59,10 @@ class LiveSession:
         concurrency: int | None,
         progress: Progress,
         purse: Purse | None = None,
+        *,
+        processes: int = 1,
     ) -> None:
+        self.processes = processes
         self.model, self.progress, self.purse = model, progress, purse
         self.limits = limits_for(model, concurrency)
         self.width = self.limits.concurrency
@@ -73,7 +80,8 @@ class LiveSession:
             self.stack = stack
             self.server = None
             if self.model.is_local:
-                server = await asyncio.to_thread(self.model.server, self.progress, self.width)
+                settings = settings_for(self.width, self.processes)
+                server = await asyncio.to_thread(self.model.server, self.progress, settings)
                 await asyncio.to_thread(server.__enter__)
                 stack.callback(server.close)
                 self.server = server

@@ -29,7 +29,8 @@ class Asking:
     task
         What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     concurrency
-        Calls at a time; 1 for local models, 8 for hosted ones by default.
+        Calls at a time. By default 8 for hosted models; for local ones 2 where there is room
+        for two processes, and 1 in record and probe.
     rpm
         Requests a minute at most; without it the provider's own headers decide.
     tpm

@@ -39,7 +39,7 @@ def cpu_quota(cgroup_root: Path, proc_cgroup: Path) -> float | None:
     """Return the tightest quota, in cores, of this process's groups; None is no quota."""
     quotas = [
         quota
-        for folder in _group_folders(cgroup_root, proc_cgroup)
+        for folder in group_folders("cpu", cgroup_root, proc_cgroup)
         if (quota := _quota_of(folder)) is not None
     ]
     return min(quotas, default=None)
@@ -53,10 +53,10 @@ def _cores_by_affinity() -> int:
         return os.cpu_count() or 1
 
 
-def _group_folders(cgroup_root: Path, proc_cgroup: Path) -> list[Path]:
-    """Return the folders of this process's CPU groups, each with all of its parents.
+def group_folders(controller: str, cgroup_root: Path, proc_cgroup: Path) -> list[Path]:
+    """Return the folders of this process's groups of *controller*, each with all of its parents.
 
-    A parent's quota binds too. Inside a container the paths in /proc/self/cgroup may be the
+    A parent's limit binds too. Inside a container the paths in /proc/self/cgroup may be the
     host's and not exist here; the root of the mount is then the group itself.
     """
     try:
@@ -68,8 +68,8 @@ def _group_folders(cgroup_root: Path, proc_cgroup: Path) -> list[Path]:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             mounts = [cgroup_root, cgroup_root / "unified"]
-        elif "cpu" in controllers.split(","):
-            mounts = [cgroup_root / "cpu", cgroup_root / controllers]
+        elif controller in controllers.split(","):
+            mounts = [cgroup_root / controller, cgroup_root / controllers]
         else:
             continue
         inner = Path(path.lstrip("/"))
@@ -80,15 +80,15 @@ def _group_folders(cgroup_root: Path, proc_cgroup: Path) -> list[Path]:
 
 def _quota_of(folder: Path) -> float | None:
     """Return the quota in cores that *folder* sets, None where it sets none."""
-    v2 = _words(folder / "cpu.max")  # "max 100000" or "150000 100000"
-    v1 = _words(folder / "cpu.cfs_quota_us") + _words(folder / "cpu.cfs_period_us")
+    v2 = words_of(folder / "cpu.max")  # "max 100000" or "150000 100000"
+    v1 = words_of(folder / "cpu.cfs_quota_us") + words_of(folder / "cpu.cfs_period_us")
     for words in (v2, v1):
         if len(words) == 2 and words[0] not in {"max", "-1"} and int(words[1]) > 0:
             return int(words[0]) / int(words[1])
     return None
 
 
-def _words(file: Path) -> list[str]:
+def words_of(file: Path) -> list[str]:
     """Return the words in *file*; none where it cannot be read."""
     try:
         return file.read_text(encoding="ascii").split()

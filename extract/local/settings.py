@@ -65,7 +65,8 @@ class ServerSettings:
         }
 
 
-def settings_for(concurrency: int) -> ServerSettings:
-    """Return the settings of a server that is asked so many questions at once."""
+def settings_for(concurrency: int, processes: int = 1) -> ServerSettings:
+    """Return the settings of one of *processes* servers, asked so many questions at once."""
     fewest = ServerSettings().slots
-    return ServerSettings(slots=max(fewest, min(concurrency, MOST_SLOTS)))
+    slots = max(fewest, min(concurrency, MOST_SLOTS))
+    return ServerSettings(slots=slots, threads=max(1, usable_cores() // processes))
