@@ -23,7 +23,8 @@ from extract.papers import Paper, storable
 from extract.probing import EMPTY, Answer, ProbeText
 from extract.recipe import answer_rows
 from extract.report import FailedPaper, RunReport
-from extract.session import LiveSession, Session
+from extract.session import Session
+from extract.sidebyside import live_session
 from extract.signals import Signals
 from extract.todo import prepare
 
@@ -71,7 +72,7 @@ def ask_about(
     text. Raises `ModelError` where the model cannot be used, and `ProbeStopped`.
     """
     asked = _Asking(model, report, watch)
-    opened = open_session or LiveSession(model, concurrency, progress).opened
+    opened = open_session or live_session(model, concurrency, progress).opened
     began = time.monotonic()
     try:
         with Signals() as signals:

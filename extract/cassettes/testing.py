@@ -16,9 +16,9 @@ from extract.cassettes.modes import Mode
 from extract.cassettes.session import CassetteSession
 from extract.errors import InputError
 from extract.feeds import read_feed
-from extract.models import Model, find_model, limits_for
+from extract.models import Model, find_model
 from extract.papers import Paper, name_paper, storable
-from extract.session import LiveSession
+from extract.sidebyside import live_session
 from extract.tasks import BUILT_IN, load_task
 
 FeedLike = str | Path | Sequence[Mapping[str, str]]
@@ -126,12 +126,13 @@ class Recordings:
     def _session(self, model: Model, with_text: bool) -> CassetteSession:
         cassettes = Cassettes(self.folder)
         cassettes.played = self.played
+        live = None if self.mode == "replay" else live_session(model, None, _quiet)
         return CassetteSession(
             cassettes,
             model.recipe,
             self.mode,
-            live=None if self.mode == "replay" else LiveSession(model, None, _quiet).opened,
-            width=1 if self.mode == "replay" else limits_for(model, None).concurrency,
+            live=live.opened if live else None,
+            width=live.width if live else 1,
             with_text=with_text,
             command=self.record_command,
         )

@@ -29,8 +29,8 @@ class Asking:
     task
         What to extract: facts (the default), or a folder with schema.yaml and prompt.md.
     concurrency
-        Calls at a time. By default 8 for hosted models; for local ones 2 where there is room
-        for two processes, and 1 in record and probe.
+        Calls at a time; by default 8 for hosted models, and 2 for local ones where there is room
+        for two processes.
     rpm
         Requests a minute at most; without it the provider's own headers decide.
     tpm

@@ -130,12 +130,10 @@ def cassette_session(
     what may not be published.
     """
     from extract.cassettes import Cassettes, CassetteSession, mode_of
-    from extract.models import limits_for
-    from extract.session import LiveSession
+    from extract.sidebyside import live_session
 
     chosen = mode_of(mode)
-    live = None if chosen == "replay" else LiveSession(model, concurrency, progress).opened
-    width = {} if chosen == "replay" else {"width": limits_for(model, concurrency).concurrency}
+    live = None if chosen == "replay" else live_session(model, concurrency, progress)
     cassettes = Cassettes(place)
     if with_text is None:
         with_text = chosen not in ("record", "refresh") or cassettes.has_text
@@ -143,10 +141,10 @@ def cassette_session(
         cassettes,
         model.recipe,
         chosen,
-        live=live,
+        live=live.opened if live else None,
         with_text=with_text,
         command=command,
-        **width,
+        **({"width": live.width} if live else {}),
     )
 
 
