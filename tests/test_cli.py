@@ -211,6 +211,27 @@ def test_eval_scores_a_database(db: Path) -> None:
     assert "results" in done.stdout
 
 
+def test_eval_of_another_database_is_no_table_of_zeros(db: Path, tmp_path: Path) -> None:
+    """Where no annotated paper is in the database, it is the wrong one."""
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "x", "title": "T", "abstract": "A."}\n', encoding="utf-8")
+    done = paperfacts("eval", other, "--db", db, cwd=tmp_path)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "none of the 1 annotated papers is in" in done.stderr
+
+
+def test_eval_of_a_model_needs_the_texts(db: Path, tmp_path: Path) -> None:
+    """A database alone can be compared without them."""
+    bare = GOLD.parent / "predicted.jsonl"
+    asked = ("--model", "stub", "--base-url", "http://127.0.0.1:9/v1")
+    done = paperfacts("eval", bare, *asked, cwd=tmp_path)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "annotated paper lantern: title and abstract missing" in done.stderr
+    assert 0 == paperfacts("eval", bare, "--db", db, cwd=tmp_path).returncode
+
+
 def test_export_writes_to_standard_output(db: Path) -> None:
     """A - is not taken for an option, and nothing but the table is on it."""
     query = "select name from methods order by name limit 1"

@@ -113,7 +113,7 @@ def answers(session: LiveSession | SideBySide, todos: list[Todo], kill: bool = F
 def test_answers_depend_on_the_paper_alone(
     todos: list[Todo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not on the order, nor on the process; also where one of the two died and was started again."""
+    """Not on the order, nor on the process; also where one of them died and was started again."""
     model = find_model(None, load_task())
     monkeypatch.setattr(sidebyside, "processes_for", lambda concurrency: 2)
     first = answers(live_session(model, None, silent), todos)

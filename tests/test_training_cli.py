@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from extract.cli.stopping import StoppedBySignal, Stopping
-from extract.cli.training import TrainingWatch, train_model
+from extract.cli.training import MEASURED, TrainingWatch, go_on_command, train_model
 from extract.errors import InputError, ModelError
 from extract.local.registry import local_model
 from extract.local.weights import ensure_weights
@@ -195,6 +195,17 @@ def test_a_signal_is_heeded_between_two_steps(capsys: pytest.CaptureFixture[str]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_the_command_that_goes_on_has_the_options_that_were_given():
+    """Else what was to be measured would not be."""
+    given = {"--dev": Path("my dev.jsonl"), "--dev-papers": 0, "--dev-every": 5, "--threads": None}
+    left_out = {"--dev": None, "--dev-papers": MEASURED, "--dev-every": 0, "--threads": 2}
+
+    start = "paperfacts train mine.toml --to run"
+    told = f"{start} --dev 'my dev.jsonl' --dev-every 5 --dev-papers 0"
+    assert go_on_command(Path("mine.toml"), Path("run"), given) == told
+    assert go_on_command(Path("mine.toml"), Path("run"), left_out) == f"{start} --threads 2"
+
+
 def needs_training() -> None:
     """Skip where the extra or the weights are missing."""
     try:
@@ -202,6 +213,19 @@ def needs_training() -> None:
         ensure_weights(local_model("smollm2-135m"))
     except (InputError, ModelError) as error:
         pytest.skip(f"{error}")
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.train
+def test_a_size_that_is_refused_leaves_no_folder(config: Path, tmp_path: Path):
+    """The folder would be another run's once the config is mended."""
+    needs_training()
+    config.write_text(CONFIG + "eight_bits = true\n", encoding="utf-8")
+    with pytest.raises(InputError, match="eight_bits with rank 4"):
+        train_model(config, to=tmp_path / "mine")
+
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.slow

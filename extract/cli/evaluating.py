@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from extract.cli.options import AS_SET, Asking, check_limit, settled
+from extract.errors import InputError
 
 if TYPE_CHECKING:
     from extract.evaluation import Evaluation
     from extract.settings import Settings
     from extract.task import Task
+
+
+_TEXT = ("title", "abstract")
 
 
 def evaluate_model(
@@ -107,10 +111,15 @@ def _from_database(
     by_text = {(row["title"], row["abstract"]): row for row in stored.values()}
     found: dict[str, Mapping[str, Any]] = {}
     for key, paper in annotated.items():
-        text = (storable(paper["title"])[0], storable(paper["abstract"])[0])
-        row = by_text.get(text) or stored.get(key)
+        title, abstract = (storable(paper.get(part, ""))[0] for part in _TEXT)
+        row = by_text.get((title, abstract)) or stored.get(key)
         if row is not None:
             found[key] = row
+    if not found:
+        raise InputError(
+            f"none of the {len(annotated)} annotated papers is in {db}",
+            hint="Name the database that was filled from them, or a --model to extract them with.",
+        )
     if len(found) < len(annotated):
         missing = len(annotated) - len(found)
         print(
@@ -152,6 +161,11 @@ def _as_feed(annotated: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     """Write the annotated abstracts as a feed, without what was annotated; return its path."""
     with path.open("w", encoding="utf-8") as lines:
         for key, paper in annotated.items():
+            if missing := [part for part in _TEXT if part not in paper]:
+                raise InputError(
+                    f"annotated paper {key}: {' and '.join(missing)} missing",
+                    hint="A model needs the text; without it only a database can be compared: --db",
+                )
             row = {"id": key, "title": paper["title"], "abstract": paper["abstract"]}
             lines.write(json.dumps(row) + "\n")
     return path

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from extract.cli.stopping import Stopping
+from extract.terminal import shell_word
 
 LINE_EVERY_S = 10.0
 MEASURED = 40
@@ -63,7 +65,8 @@ def train_model(
     from extract.training.dev import DevWish
     from extract.training.run import train_adapter
 
-    with Stopping(f"paperfacts train {config} --to {to}") as stopping:
+    options = {"--dev": dev, "--dev-papers": dev_papers, "--dev-every": dev_every}
+    with Stopping(go_on_command(config, to, {**options, "--threads": threads})) as stopping:
         adapter = train_adapter(
             config,
             to,
@@ -74,6 +77,17 @@ def train_model(
     card = json.loads((to / "card.json").read_text(encoding="utf-8"))
     print(json.dumps(card, ensure_ascii=False, indent=1) if json_ else _ending(adapter, card))
     return 0
+
+
+def go_on_command(config: Path, to: Path, options: Mapping[str, Path | int | None]) -> str:
+    """Return the command that goes on, with the options that are not as they are by default."""
+    words: list[object] = ["paperfacts", "train", config, "--to", to]
+    for name, value in options.items():
+        if value and (name, value) != ("--dev-papers", MEASURED):
+            words += [name, value]
+    if options.get("--dev-papers") == 0:
+        words += ["--dev-papers", 0]
+    return " ".join(shell_word(word) for word in words)
 
 
 def _wrong(
@@ -95,7 +109,8 @@ def _cross_validate(
     """Train and measure every fold, and print what came out."""
     from extract.training.folds import cross_validate
 
-    with Stopping(f"paperfacts train {config} --to {to} --folds {folds}") as stopping:
+    options = {"--folds": folds, "--dev-papers": papers, "--threads": threads}
+    with Stopping(go_on_command(config, to, options)) as stopping:
         watch = TrainingWatch(stopping)
         found = cross_validate(config, to, folds, papers=papers, threads=threads, report=watch)
     print(json.dumps(found, indent=1) if as_json else _fold_table(found))

@@ -63,6 +63,8 @@ def train_adapter(
     changed = {"hold_out": hold_out, "folds": folds}
     plan = read_plan(config_path, **{k: v for k, v in changed.items() if v is not None})
     measured = dev_of(plan, dev or DevWish())
+    shape, config = read_base_shape(plan.weights), plan.config
+    check_adapter_size(shape, config.rank, eight_bits=config.eight_bits)  # before a folder is made
     fingerprint = plan.fingerprint()
     threads = threads or usable_cores()
     with claimed(folder, fingerprint):
@@ -141,8 +143,6 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
     from extract.training.lora import Trainer, too_long, train
 
     config = plan.config
-    shape = read_base_shape(plan.weights)
-    check_adapter_size(shape, config.rank, eight_bits=config.eight_bits)
     torch.set_num_threads(threads)
     report({"loading": config.base})
     trainer = Trainer(config, plan.weights, folder, plan.chat)
@@ -169,7 +169,7 @@ def _trained(plan: Plan, folder: Path, threads: int, dev: Any, report: Report) -
         folder / "adapter.gguf",
         rank=config.rank,
         alpha=config.alpha,
-        base=shape,
+        base=read_base_shape(plan.weights),
         eight_bits=config.eight_bits,
     )
     return {
