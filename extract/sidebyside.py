@@ -1,8 +1,8 @@
 """The embedded model in two processes, each with half of the cores.
 
-Two processes that answer one question each are faster than one that answers with all cores, whose
-threads wait for each other, and what one answers does not depend on what is asked beside it, as it
-does where one process computes several answers together (docs/embedded.md has the figures).
+Two processes that answer one question each are faster than one that answers with all cores, and
+what one answers does not depend on what is asked beside it, as it does where one process computes
+several answers together (docs/embedded.md has the figures).
 """
 
 from __future__ import annotations

@@ -79,6 +79,10 @@ def test_memory_is_what_is_available_under_the_limit_of_every_group(tmp_path: Pa
     (groups / "outer/inner/memory.max").write_text("max\n", encoding="ascii")
     (groups / "outer/memory.max").write_text("4096000\n", encoding="ascii")
     assert usable_memory(**where) == 4_096_000
+    (groups / "memory/old").mkdir(parents=True)
+    (groups / "memory/old/memory.limit_in_bytes").write_text("2048000\n", encoding="ascii")
+    mine.write_text("4:memory:/old\n0::/outer\n", encoding="ascii")
+    assert usable_memory(**where) == 2_048_000
     meminfo.unlink()
     assert usable_memory(**where) is None
 
@@ -87,7 +91,7 @@ def test_memory_is_what_is_available_under_the_limit_of_every_group(tmp_path: Pa
 def todos() -> list[Todo]:
     """Questions about the first papers of the sample."""
     recipe = find_model(None, load_task()).recipe
-    return [prepare(paper, recipe) for paper in islice(read_feed(str(SAMPLE)).papers, 3)]  # type: ignore[misc]
+    return [prepare(paper, recipe) for paper in islice(read_feed(str(SAMPLE)).papers, 3)]
 
 
 def answers(session: LiveSession | SideBySide, todos: list[Todo], kill: bool = False) -> list[str]:

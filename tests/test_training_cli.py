@@ -201,7 +201,7 @@ def test_the_command_that_goes_on_has_the_options_that_were_given():
     left_out = {"--dev": None, "--dev-papers": MEASURED, "--dev-every": 0, "--threads": 2}
 
     start = "paperfacts train mine.toml --to run"
-    told = f"{start} --dev 'my dev.jsonl' --dev-every 5 --dev-papers 0"
+    told = f"{start} --dev 'my dev.jsonl' --dev-papers 0 --dev-every 5"
     assert go_on_command(Path("mine.toml"), Path("run"), given) == told
     assert go_on_command(Path("mine.toml"), Path("run"), left_out) == f"{start} --threads 2"
 

@@ -16,6 +16,7 @@ from extract.terminal import shell_word
 
 LINE_EVERY_S = 10.0
 MEASURED = 40
+BY_DEFAULT = {"--dev-papers": MEASURED, "--dev-every": 0}
 
 
 def train_model(
@@ -83,10 +84,8 @@ def go_on_command(config: Path, to: Path, options: Mapping[str, Path | int | Non
     """Return the command that goes on, with the options that are not as they are by default."""
     words: list[object] = ["paperfacts", "train", config, "--to", to]
     for name, value in options.items():
-        if value and (name, value) != ("--dev-papers", MEASURED):
+        if value != BY_DEFAULT.get(name):
             words += [name, value]
-    if options.get("--dev-papers") == 0:
-        words += ["--dev-papers", 0]
     return " ".join(shell_word(word) for word in words)
 
 

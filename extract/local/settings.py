@@ -16,7 +16,7 @@ from typing import Any
 from extract.local.cores import usable_cores
 
 MOST_SLOTS = 8
-"""No faster beyond, and each slot takes the memory of its context."""
+"""Each takes the memory of its context; eight were no faster than four on two cores."""
 
 
 @dataclass(frozen=True, slots=True)

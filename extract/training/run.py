@@ -63,8 +63,9 @@ def train_adapter(
     changed = {"hold_out": hold_out, "folds": folds}
     plan = read_plan(config_path, **{k: v for k, v in changed.items() if v is not None})
     measured = dev_of(plan, dev or DevWish())
+    # Before the folder is claimed: else it would belong to a config that is refused.
     shape, config = read_base_shape(plan.weights), plan.config
-    check_adapter_size(shape, config.rank, eight_bits=config.eight_bits)  # before a folder is made
+    check_adapter_size(shape, config.rank, eight_bits=config.eight_bits)
     fingerprint = plan.fingerprint()
     threads = threads or usable_cores()
     with claimed(folder, fingerprint):
